@@ -1,0 +1,1 @@
+"""One file per verb: its declaration (VERB) and its function (command)."""

@@ -1,0 +1,1 @@
+"""The database: all SQL of one table in one file, the schema in migrations/."""

@@ -1,0 +1,171 @@
+"""Opening quilt.db, and its transactions.
+
+The rules, each measured: WAL is set once, when the file is made, under a lock; ``busy_timeout`` comes first on
+every open; whatever may write begins IMMEDIATE; no connection is used on both sides of a fork; and no connection
+of a writer is closed, because the last one to close deletes ``-wal`` and ``-shm``, without which a read-only
+connection cannot open the file on a full disk. The process ends by ``os._exit`` and leaves them.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+
+from quiltctl import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from quiltctl.paths import Paths
+
+BUSY_TIMEOUT_S = 30.0
+"""How long a command waits for a writer before it gives up. A transaction here takes a fraction of a millisecond."""
+
+_kept: list[sqlite3.Connection] = []
+"""Connections of this process, kept from the garbage collector, which would close them."""
+
+
+def open_to_read(paths: Paths) -> sqlite3.Connection:
+    """Return a read-only connection; where there is no database yet, one to an empty database in memory.
+
+    Works on a full disk, on a read-only file system and while others write.
+
+    Raises:
+        StoreError: the file cannot be opened, is newer than this program, or is damaged.
+    """
+    if not _exists(paths.database):
+        return _migrated(_connect(":memory:"))
+    with translated(paths.database):
+        # sqlite.org/wal.html, "Read-Only Databases": without -shm and the right to make it, only immutable reads.
+        # Then nobody writes either; but rows still in -wal would be missed, so only where that is empty.
+        immutable = "&immutable=1" if _cannot_make_shm(paths) else ""
+        connection = _connect(f"file:{_quoted(paths.database)}?mode=ro{immutable}", uri=True)
+        _check_version(connection, paths.database)
+    return connection
+
+
+def open_to_write(paths: Paths) -> sqlite3.Connection:
+    """Return a connection for transactions, making or migrating the database where that is needed.
+
+    Raises:
+        StoreError: the root or the file cannot be written, is newer than this program, or is damaged.
+    """
+    from quiltctl.db import migrate
+
+    with translated(paths.database):
+        if not _exists(paths.database):
+            migrate.create(paths)
+        connection = _connect(f"file:{_quoted(paths.database)}?mode=rw", uri=True)
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        version = _check_version(connection, paths.database)
+        if version < migrate.LATEST:
+            migrate.upgrade(connection)
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the block as one IMMEDIATE transaction: all of it, or, when it raises, nothing of it.
+
+    Nothing in the block may wait for anything but the database.
+
+    Raises:
+        StoreBusy: somebody else held the lock for the whole busy timeout.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        # An error such as a full disk may have ended the transaction already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Turn what SQLite raises in the block into a StoreError that says it in our words."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    except OSError as error:
+        raise errors.StoreError(
+            f"cannot open the database {path}: {error.strerror}", hint=_hint_for_root(error, path)
+        ) from error
+
+
+def explain(error: sqlite3.Error, path: str = "quilt.db") -> errors.StoreError:
+    """Return the StoreError for what SQLite raised (sqlite.org/rescode.html)."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return errors.StoreBusy(
+            f"the database {path} stayed locked for {BUSY_TIMEOUT_S:.0f} seconds",
+            hint="another program holds it open in a transaction; see who with: fuser " + path,
+        )
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return errors.StoreDamaged(
+            f"the database {path} is damaged: {error}", hint="restore a backup made with: quiltctl system backup"
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return errors.StoreError(f"cannot write {path}: no space left on device", hint="free some space and try again")
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+        return errors.StoreError(f"cannot open {path}: {error}", hint="run as root, or choose another --root")
+    return errors.StoreError(f"the database {path} refused: {error}")
+
+
+def _connect(target: str, *, uri: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(target, timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=uri)
+    connection.row_factory = sqlite3.Row
+    _kept.append(connection)
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection, path: str) -> int:
+    from quiltctl.db.migrate import LATEST
+
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > LATEST:
+        raise errors.StoreTooNew(
+            f"the database {path} is of version {version}, and this quiltctl knows up to {LATEST}",
+            hint="upgrade quiltctl, or choose another --root",
+        )
+    return version
+
+
+def _migrated(connection: sqlite3.Connection) -> sqlite3.Connection:
+    from quiltctl.db import migrate
+
+    migrate.upgrade(connection)
+    return connection
+
+
+def _exists(path: str) -> bool:
+    """Return whether the file is there with something in it: a creator that died early leaves it empty."""
+    try:
+        return os.stat(path).st_size > 0
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return False
+
+
+def _cannot_make_shm(paths: Paths) -> bool:
+    if os.path.exists(f"{paths.database}-shm") or os.access(paths.root, os.W_OK):
+        return False
+    return not os.path.exists(f"{paths.database}-wal") or os.stat(f"{paths.database}-wal").st_size == 0
+
+
+def _quoted(path: str) -> str:
+    """Return the path as it must stand in a file: URI (sqlite.org/uri.html)."""
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _hint_for_root(error: OSError, path: str) -> str | None:
+    if isinstance(error, PermissionError):
+        return "run as root, or choose a directory of your own with --root"
+    return f"look at {os.path.dirname(path)}"

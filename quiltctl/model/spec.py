@@ -1,0 +1,72 @@
+"""Everything that `run` and `create` decided about a container: stored as its config, handed to its shim."""
+
+from __future__ import annotations
+
+from quiltctl.model.value import Value
+
+DEFAULT_CAPABILITIES = (
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+)
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEFAULT_PIDS_LIMIT = 2048
+DEFAULT_LOG_BYTES = 16 << 20
+DEFAULT_LOG_FILES = 4
+DEFAULT_SHM_BYTES = 64 << 20
+DEFAULT_STOP_TIMEOUT_S = 10
+SIGTERM = 15
+
+
+class Spec(Value):
+    """A container as it shall be. Options that a later version brings get fields with defaults of their own."""
+
+    id: str
+    name: str
+    image: str
+    """As the user spelt it."""
+    image_id: str
+    layers: tuple[str, ...]
+    """Digests, the lowest first."""
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    """What follows the entrypoint. The two together are the program's argv, never empty."""
+    env: tuple[str, ...]
+    """``KEY=value``, complete but for HOME, which depends on the user the image knows."""
+    user: str = ""
+    """``user``, ``uid``, ``user:group``, ``uid:gid``, or empty for root."""
+    workdir: str = "/"
+    workdir_given: bool = False
+    """Whether the user named it: then it must exist; one that only the image names is made."""
+    hostname: str = ""
+    network: str = "none"
+    labels: dict[str, str] = {}  # noqa: RUF012 (values are not changed)
+    annotations: dict[str, str] = {}  # noqa: RUF012
+    init: bool = False
+    interactive: bool = False
+    auto_remove: bool = False
+    stop_signal: int = SIGTERM
+    stop_timeout_s: int = DEFAULT_STOP_TIMEOUT_S
+    timeout_s: int = 0
+    """Seconds after which the container is killed; 0 is never."""
+    log_driver: str = "k8s-file"
+    """``k8s-file`` or ``none``."""
+    log_bytes: int = DEFAULT_LOG_BYTES
+    log_files: int = DEFAULT_LOG_FILES
+    shm_bytes: int = DEFAULT_SHM_BYTES
+    capabilities: tuple[str, ...] = DEFAULT_CAPABILITIES
+    pids_limit: int = DEFAULT_PIDS_LIMIT
+    create_command: tuple[str, ...] = ()
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """Return the program and its arguments."""
+        return self.entrypoint + self.command

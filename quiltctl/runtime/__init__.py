@@ -1,0 +1,1 @@
+"""What makes a container out of kernel parts."""

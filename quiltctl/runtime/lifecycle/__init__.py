@@ -1,0 +1,1 @@
+"""The only code that sees both the database and the kernel."""

@@ -1,0 +1,32 @@
+"""Whether a process that was noted once is still the one that lives: by pid, start time and boot id, never by pid alone."""
+
+from __future__ import annotations
+
+_boot_id = ""
+
+
+def boot_id() -> str:
+    """Return the id of the running boot (random(4))."""
+    global _boot_id  # noqa: PLW0603 (it never changes while a process lives)
+    if not _boot_id:
+        with open("/proc/sys/kernel/random/boot_id", "rb", buffering=0) as file:
+            _boot_id = file.read().decode().strip()
+    return _boot_id
+
+
+def start_time(pid: int | str) -> int | None:
+    """Return when a living process began, in clock ticks since boot, or None when it is dead or a zombie.
+
+    proc_pid_stat(5): field 2 is the name in brackets and may hold anything, so it is counted from its end.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            fields = file.read().rpartition(b") ")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in b"ZX" else int(fields[19])
+
+
+def alive(pid: int | None, started: int | None, boot: str | None) -> bool:
+    """Return whether the process noted by these three facts lives."""
+    return pid is not None and boot == boot_id() and start_time(pid) == started

@@ -1,0 +1,1 @@
+"""The one process that stays beside a running container, and its two helpers."""

@@ -1,0 +1,1 @@
+"""How values are shown. This floor knows values only."""

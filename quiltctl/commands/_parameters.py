@@ -7,6 +7,8 @@ from quiltctl.model.parameters import Argument, Flag, Option
 JSON = Flag(("--json",), "Print the complete, documented JSON.")
 FORMAT = Option(("--format",), "Print with a Go template, `table TEMPLATE` or `json`.", metavar="FORMAT")
 FILTER = Option(("--filter", "-f"), "Only what matches KEY=VALUE; repeatable.", multiple=True, metavar="KEY=VALUE")
+FILTER_LONG = Option(("--filter",), "Only what matches KEY=VALUE; repeatable.", multiple=True, metavar="KEY=VALUE")
+"""For verbs whose -f is --force."""
 NO_TRUNC = Flag(("--no-trunc",), "Show long values whole.")
 QUIET = Flag(("--quiet", "-q"), "Print ids only.")
 NO_HEADING = Flag(("--noheading",), "Print no column headings.")

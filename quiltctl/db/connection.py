@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_S = 30.0
 """How long a command waits for a writer before it gives up. A transaction here takes a fraction of a millisecond."""
 
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _kept: list[sqlite3.Connection] = []
 """Connections of this process, kept from the garbage collector, which would close them."""
 
@@ -35,15 +36,18 @@ def open_to_read(paths: Paths) -> sqlite3.Connection:
     Raises:
         StoreError: the file cannot be opened, is newer than this program, or is damaged.
     """
-    if not _exists(paths.database):
-        return _migrated(_connect(":memory:"))
     with translated(paths.database):
-        # sqlite.org/wal.html, "Read-Only Databases": without -shm and the right to make it, only immutable reads.
-        # Then nobody writes either; but rows still in -wal would be missed, so only where that is empty.
-        immutable = "&immutable=1" if _cannot_make_shm(paths) else ""
-        connection = _connect(f"file:{_quoted(paths.database)}?mode=ro{immutable}", uri=True)
-        _check_version(connection, paths.database)
-    return connection
+        if not _exists(paths.database):
+            return _migrated(_connect(":memory:"))
+        target = f"file:{_quoted(paths.database)}?mode=ro"
+        try:
+            return _opened(target, paths.database)
+        except sqlite3.OperationalError as error:
+            if _code(error) in _LOCKED or not _missing_or_empty(f"{paths.database}-wal"):
+                raise
+            # sqlite.org/wal.html, "Read-Only Databases": without -shm and the room or the right to make it, only
+            # immutable reads. Rows that are still in -wal would be missed, so only where that holds none.
+            return _opened(f"{target}&immutable=1", paths.database)
 
 
 def open_to_write(paths: Paths) -> sqlite3.Connection:
@@ -73,17 +77,18 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     Nothing in the block may wait for anything but the database.
 
     Raises:
-        StoreBusy: somebody else held the lock for the whole busy timeout.
+        sqlite3.OperationalError: somebody else held the lock for the whole busy timeout, or the disk is full;
+            the command line words it by ``explain``.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
         # An error such as a full disk may have ended the transaction already.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 @contextmanager
@@ -93,6 +98,9 @@ def translated(path: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise explain(error, path) from error
+    except UnicodeDecodeError as error:
+        # sqlite3 raises it while it words an error that quotes a damaged page.
+        raise _damaged(path, "it holds text that is none") from error
     except OSError as error:
         raise errors.StoreError(
             f"cannot open the database {path}: {error.strerror}", hint=_hint_for_root(error, path)
@@ -101,21 +109,32 @@ def translated(path: str) -> Iterator[None]:
 
 def explain(error: sqlite3.Error, path: str = "quilt.db") -> errors.StoreError:
     """Return the StoreError for what SQLite raised (sqlite.org/rescode.html)."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+    code = _code(error)
+    if code in _LOCKED:
         return errors.StoreBusy(
             f"the database {path} stayed locked for {BUSY_TIMEOUT_S:.0f} seconds",
             hint="another program holds it open in a transaction; see who with: fuser " + path,
         )
+    # The text may quote the whole statement that made a damaged table.
+    said = (str(error).splitlines() or [type(error).__name__])[0]
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        return errors.StoreDamaged(
-            f"the database {path} is damaged: {error}", hint="restore a backup made with: quiltctl system backup"
-        )
+        return _damaged(path, said)
     if code == sqlite3.SQLITE_FULL:
         return errors.StoreError(f"cannot write {path}: no space left on device", hint="free some space and try again")
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
-        return errors.StoreError(f"cannot open {path}: {error}", hint="run as root, or choose another --root")
-    return errors.StoreError(f"the database {path} refused: {error}")
+        return errors.StoreError(f"cannot open {path}: {said}", hint="run as root, or choose another --root")
+    return errors.StoreError(f"the database {path} refused: {said}")
+
+
+def _damaged(path: str, why: str) -> errors.StoreDamaged:
+    return errors.StoreDamaged(
+        f"the database {path} is damaged: {why}", hint="restore a backup made with: quiltctl system backup"
+    )
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return the primary result code. Python raises some errors without one."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 def _connect(target: str, *, uri: bool = False) -> sqlite3.Connection:
@@ -129,6 +148,9 @@ def _check_version(connection: sqlite3.Connection, path: str) -> int:
     from quiltctl.db.migrate import LATEST
 
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version < 1:
+        # The first version is there before the file has its name (migrate.create).
+        raise _damaged(path, "it has no tables of quiltctl")
     if version > LATEST:
         raise errors.StoreTooNew(
             f"the database {path} is of version {version}, and this quiltctl knows up to {LATEST}",
@@ -150,14 +172,19 @@ def _exists(path: str) -> bool:
         return os.stat(path).st_size > 0
     except FileNotFoundError:
         return False
-    except NotADirectoryError:
-        return False
 
 
-def _cannot_make_shm(paths: Paths) -> bool:
-    if os.path.exists(f"{paths.database}-shm") or os.access(paths.root, os.W_OK):
-        return False
-    return not os.path.exists(f"{paths.database}-wal") or os.stat(f"{paths.database}-wal").st_size == 0
+def _opened(target: str, path: str) -> sqlite3.Connection:
+    connection = _connect(target, uri=True)
+    _check_version(connection, path)
+    return connection
+
+
+def _missing_or_empty(path: str) -> bool:
+    try:
+        return os.stat(path).st_size == 0
+    except FileNotFoundError:
+        return True
 
 
 def _quoted(path: str) -> str:

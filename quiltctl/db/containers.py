@@ -227,10 +227,28 @@ def last_exit(connection: sqlite3.Connection, reference: str) -> tuple[str, int 
     A reference is a full id, an id prefix or a name, as in ``find``.
     """
     wanted = reference.removeprefix("/")
+    if not wanted:
+        return None
+    # Two searches, each by its index. As one condition with OR it would read all events there are.
     row = connection.execute(
-        "SELECT object_id, attributes ->> '$.exitCode' AS code FROM events"
-        " WHERE action = 'died' AND kind = 'container' AND (name = ? OR (object_id >= ? AND object_id < ?))"
-        " ORDER BY seq DESC LIMIT 1",
+        "SELECT object_id, attributes ->> '$.exitCode' AS code FROM ("
+        " SELECT * FROM (SELECT * FROM events WHERE action = 'died' AND kind = 'container' AND name = ?"
+        "                ORDER BY seq DESC LIMIT 1)"
+        " UNION ALL"
+        " SELECT * FROM (SELECT * FROM events WHERE action = 'died' AND kind = 'container'"
+        "                AND object_id >= ? AND object_id < ? ORDER BY seq DESC LIMIT 1)"
+        ") ORDER BY seq DESC LIMIT 1",
         (wanted, wanted, f"{wanted}g"),
     ).fetchone()
     return None if row is None else (row["object_id"], row["code"])
+
+
+def cidfile_of(connection: sqlite3.Connection, container_id: str) -> str:
+    """Return the path of the file that holds the container's id, or "" where there is none."""
+    row = connection.execute("SELECT config ->> '$.cidfile' FROM containers WHERE id = ?", (container_id,)).fetchone()
+    return "" if row is None or row[0] is None else str(row[0])
+
+
+def name_taken(connection: sqlite3.Connection, name: str) -> bool:
+    """Return whether a container has this name."""
+    return connection.execute("SELECT 1 FROM containers WHERE name = ?", (name,)).fetchone() is not None

@@ -57,11 +57,11 @@ def upgrade(connection: sqlite3.Connection) -> None:
                 for statement in _statements(_read(name)):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {number:d}")
+            connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
 
 def _read(name: str) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from quiltctl.model.value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 DEFAULT_CAPABILITIES = (
     "CHOWN",
     "DAC_OVERRIDE",
@@ -31,6 +35,7 @@ class Spec(Value):
 
     id: str
     name: str
+    """Empty for one that nobody has, to be chosen when the row is written."""
     image: str
     """As the user spelt it."""
     image_id: str
@@ -64,9 +69,22 @@ class Spec(Value):
     shm_bytes: int = DEFAULT_SHM_BYTES
     capabilities: tuple[str, ...] = DEFAULT_CAPABILITIES
     pids_limit: int = DEFAULT_PIDS_LIMIT
+    cidfile: str = ""
+    """A file that holds the id for as long as the container exists, or empty."""
     create_command: tuple[str, ...] = ()
 
     @property
     def argv(self) -> tuple[str, ...]:
         """Return the program and its arguments."""
         return self.entrypoint + self.command
+
+
+def spec_from(document: dict[str, Any]) -> Spec:
+    """Return the spec from its stored document. A field that this version does not know is left out."""
+    return Spec(
+        **{
+            field: tuple(value) if isinstance(value, list) else value
+            for field, value in document.items()
+            if field in Spec._fields
+        }
+    )

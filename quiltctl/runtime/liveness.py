@@ -1,6 +1,8 @@
-"""Whether a process that was noted once is still the one that lives: by pid, start time and boot id, never by pid alone."""
+"""Whether a process that was noted once still lives: by pid, start time and boot id, never by pid alone."""
 
 from __future__ import annotations
+
+from quiltctl.runtime.linux import pidfd
 
 _boot_id = ""
 
@@ -30,3 +32,10 @@ def start_time(pid: int | str) -> int | None:
 def alive(pid: int | None, started: int | None, boot: str | None) -> bool:
     """Return whether the process noted by these three facts lives."""
     return pid is not None and boot == boot_id() and start_time(pid) == started
+
+
+def hold(pid: int | None, started: int | None, boot: str | None) -> int | None:
+    """Return a pidfd of the process noted by these three facts, or None when it is dead. The caller closes it."""
+    if pid is None or boot != boot_id():
+        return None
+    return pidfd.open_verified(pid, started or 0)

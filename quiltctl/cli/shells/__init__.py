@@ -1,0 +1,1 @@
+"""Completion scripts, one module per shell, made from the command table and the declarations."""

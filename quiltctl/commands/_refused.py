@@ -1,0 +1,104 @@
+"""What `run` and `create` of docker and podman know and this version cannot honour: refused, never swallowed."""
+
+from __future__ import annotations
+
+from quiltctl.model.parameters import Refused
+
+_NETWORK = "this version has --network none and host alone"
+_LIMITS = "this version sets no limits but that of 2048 processes"
+_STORAGE = "this version has no volumes, mounts or tmpfs"
+_TERMINAL = "this version allocates no terminal"
+_SECURITY = "this version has one fixed sandbox"
+_LIFETIME = "this version restarts nothing and checks no health"
+_PLATFORM = "this version runs images of this host's architecture alone"
+_CALLER = "this version binds no container to its caller"
+
+_NAMES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]] = {
+    # why: (those with a value, those without)
+    _NETWORK: (
+        (
+            ("--publish", "-p"),
+            ("--expose",),
+            ("--network-alias",),
+            ("--ip",),
+            ("--ip6",),
+            ("--mac-address",),
+            ("--dns",),
+            ("--dns-search",),
+            ("--dns-option", "--dns-opt"),
+            ("--add-host",),
+        ),
+        (("--publish-all", "-P"), ("--no-hosts",)),
+    ),
+    _LIMITS: (
+        (
+            ("--memory", "-m"),
+            ("--memory-swap",),
+            ("--memory-reservation",),
+            ("--memory-swappiness",),
+            ("--cpus",),
+            ("--cpu-shares", "-c"),
+            ("--cpu-period",),
+            ("--cpu-quota",),
+            ("--cpuset-cpus",),
+            ("--cpuset-mems",),
+            ("--pids-limit",),
+            ("--blkio-weight",),
+            ("--blkio-weight-device",),
+            ("--device-read-bps",),
+            ("--device-read-iops",),
+            ("--device-write-bps",),
+            ("--device-write-iops",),
+            ("--cgroup-parent",),
+            ("--cgroups",),
+            ("--oom-score-adj",),
+            ("--ulimit",),
+        ),
+        (("--oom-kill-disable",),),
+    ),
+    _STORAGE: ((("--volume", "-v"), ("--mount",), ("--tmpfs",), ("--volumes-from",)), ()),
+    _TERMINAL: ((("--detach-keys",),), (("--tty", "-t"),)),
+    _SECURITY: (
+        (
+            ("--cap-add",),
+            ("--cap-drop",),
+            ("--security-opt",),
+            ("--userns",),
+            ("--uidmap",),
+            ("--gidmap",),
+            ("--pid",),
+            ("--ipc",),
+            ("--uts",),
+            ("--cgroupns",),
+            ("--device",),
+            ("--device-cgroup-rule",),
+            ("--sysctl",),
+            ("--group-add",),
+            ("--umask",),
+            ("--tz",),
+            ("--preserve-fds",),
+        ),
+        (("--privileged",), ("--read-only",)),
+    ),
+    _LIFETIME: (
+        (
+            ("--restart",),
+            ("--health-cmd",),
+            ("--health-interval",),
+            ("--health-retries",),
+            ("--health-start-period",),
+            ("--health-timeout",),
+            ("--health-on-failure",),
+        ),
+        (("--no-healthcheck",),),
+    ),
+    _PLATFORM: ((("--platform",), ("--arch",), ("--os",), ("--variant",)), ()),
+    _CALLER: ((("--die-with",),), (("--die-with-parent",),)),
+}
+
+REFUSED = tuple(
+    Refused(names, why, takes_value=takes_value)
+    for why, (with_value, without) in _NAMES.items()
+    for takes_value, group in ((True, with_value), (False, without))
+    for names in group
+)

@@ -1,0 +1,59 @@
+"""`kill`: send a signal to containers."""
+
+from __future__ import annotations
+
+import sys
+
+from quiltctl.commands import _parameters as shared
+from quiltctl.commands._many import each
+from quiltctl.model.parameters import Flag, Option, Verb
+from quiltctl.model.signals import parse_signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from quiltctl import errors
+    from quiltctl.commands._choose import Chosen
+    from quiltctl.paths import Paths
+
+VERB = Verb(
+    summary="Send a signal to containers.",
+    description="The signal goes to the first process of each, by a descriptor that no other process can take over.",
+    parameters=(
+        Option(
+            ("--signal", "-s"), "The signal, by name or number.", default="KILL", metavar="SIGNAL", completes="signal"
+        ),
+        Flag(("--all", "-a"), "Signal all containers that run."),
+        shared.LATEST,
+        shared.CIDFILE,
+        shared.CONTAINERS,
+    ),
+    examples=(("quiltctl kill web", "KILL"), ("quiltctl kill -s HUP web", "have it read its configuration again")),
+)
+
+
+def command(
+    paths: Paths, *, signal: str, all: bool, latest: bool, cidfile: list[str], containers: list[str]
+) -> int:
+    """Signal containers and print what was given, in order."""
+    number = parse_signal(signal)
+    from quiltctl.commands._choose import choose
+    from quiltctl.db.connection import open_to_write
+    from quiltctl.runtime.lifecycle.signal_container import kill
+
+    choice = choose(
+        paths,
+        open_to_write(paths),
+        containers,
+        all=all,
+        latest=latest,
+        cidfiles=cidfile,
+        states=("running", "paused"),
+    )
+
+    def act(item: Chosen | errors.QuiltError) -> None:
+        if isinstance(item, Exception):
+            raise item
+        kill(item.container, number)
+        sys.stdout.write(f"{item.word}\n")
+
+    return each((*choice.chosen, *(error for _, error in choice.missing)), act)

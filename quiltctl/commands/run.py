@@ -1,0 +1,69 @@
+"""`run`: create a container and start it."""
+
+from __future__ import annotations
+
+import sys
+
+from quiltctl.commands import _container_options as container_options
+from quiltctl.model.parameters import Flag, Option, Verb
+from quiltctl.runtime import spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from quiltctl.paths import Paths
+
+VERB = Verb(
+    summary="Create a container and start it.",
+    description=(
+        "In the foreground, the program's output comes out here, signals are passed on, and its exit code is this "
+        "command's: 125 when quiltctl failed, 126 when the program cannot be executed, 127 when there is none. "
+        "With --detach the id is printed once the program runs."
+    ),
+    parameters=(
+        Flag(("--detach", "-d"), "Let it run in the background and print its id."),
+        Flag(("--sig-proxy",), "Pass signals on to the program.", default=True),
+        Option(
+            ("--attach", "-a"),
+            "Attach only to these streams; without, to all.",
+            multiple=True,
+            choices=("stdin", "stdout", "stderr"),
+            metavar="STREAM",
+        ),
+        *container_options.OPTIONS,
+    ),
+    examples=(
+        ("quiltctl run --rm debian cat /etc/os-release", "run a program, see its output, keep nothing"),
+        ("quiltctl run -d --name web debian sleep infinity", "in the background, under a name"),
+        ("quiltctl run --rm ./rootfs.tar.gz sh -c 'exit 7'", "straight from a root filesystem archive"),
+        ("tar c src | quiltctl run -i --rm debian tar t", "with standard input"),
+    ),
+    words_end_options=True,
+)
+
+
+def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], **options: Any) -> int:
+    """Create a container and start it; in the foreground return its program's exit code."""
+    container_options.check(options)
+    # First of all, so that its interpreter comes up while this one works.
+    shim = spawn.spawn(paths, attached=not detach)
+    from quiltctl.commands._import_progress import image_with_progress
+    from quiltctl.db.connection import open_to_write
+    from quiltctl.runtime.lifecycle import start
+
+    connection = open_to_write(paths)
+    image = image_with_progress(paths, connection, options["image"], quiet=options["quiet"])
+    spec = container_options.spec_of(connection, image, options)
+    if options["replace"]:
+        from quiltctl.runtime.lifecycle.replace import make_way
+
+        make_way(paths, connection, spec.name)
+    container_options.write_cidfile(spec)
+    run = start.create_and_start(paths, connection, spec, shim, attached=not detach)
+    if detach:
+        sys.stdout.write(f"{run.container_id}\n")
+        return 0
+    from quiltctl.runtime.lifecycle.attend import attend
+
+    return attend(paths, connection, spec.name or run.container_id[:12], run, shim, streams=attach, proxy_signals=sig_proxy)

@@ -1,0 +1,105 @@
+"""`start`: start containers that exist and do not run."""
+
+from __future__ import annotations
+
+import sys
+
+from quiltctl import errors
+from quiltctl.commands import _parameters as shared
+from quiltctl.commands._many import each
+from quiltctl.model.parameters import Flag, Verb
+from quiltctl.runtime import spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+
+    from quiltctl.commands._choose import Chosen
+    from quiltctl.paths import Paths
+
+VERB = Verb(
+    summary="Start containers that do not run.",
+    description="Each finds its files as its last run left them. One that runs already is left alone.",
+    parameters=(
+        Flag(("--attach", "-a"), "Stay in the foreground and end with the program's code; one container only."),
+        Flag(("--interactive", "-i"), "With --attach, pass standard input on, if the container keeps it open."),
+        Flag(("--sig-proxy",), "With --attach, pass signals on to the program.", default=True),
+        Flag(("--all",), "Start all containers that do not run."),
+        shared.LATEST,
+        shared.FILTER,
+        shared.CONTAINERS,
+    ),
+    examples=(
+        ("quiltctl start web db", "start two"),
+        ("quiltctl start --attach job; echo $?", "and stay until it has ended"),
+        ("quiltctl start --filter label=tier=web", "start those with a label"),
+    ),
+)
+
+_STOPPED = ("created", "exited", "error")
+
+
+def command(
+    paths: Paths,
+    *,
+    attach: bool,
+    interactive: bool,
+    sig_proxy: bool,
+    all: bool,
+    latest: bool,
+    filter: list[str],
+    containers: list[str],
+) -> int:
+    """Start containers; attached to one, return its program's exit code."""
+    from quiltctl.commands._choose import choose
+    from quiltctl.db.connection import open_to_write
+
+    connection = open_to_write(paths)
+    choice = choose(paths, connection, containers, all=all, latest=latest, filters=filter, states=_STOPPED)
+    if (attach or interactive) and len(choice.chosen) + len(choice.missing) != 1:
+        raise errors.UsageError("only one container can be attached to at a time")
+    if attach or interactive:
+        for _, error in choice.missing:
+            raise error
+        streams = () if interactive else ("stdout", "stderr")
+        return _start(paths, connection, choice.chosen[0], attached=True, streams=streams, proxy_signals=sig_proxy)
+
+    def act(item: Chosen | errors.QuiltError) -> None:
+        if isinstance(item, errors.QuiltError):
+            raise item
+        _start(paths, connection, item, attached=False)
+        sys.stdout.write(f"{item.word}\n")
+
+    worst = each((*choice.chosen, *(error for _, error in choice.missing)), act)
+    # As podman has it: start itself failed, whatever became of the program.
+    return 125 if worst else 0
+
+
+def _start(
+    paths: Paths,
+    connection: sqlite3.Connection,
+    item: Chosen,
+    *,
+    attached: bool,
+    streams: tuple[str, ...] = (),
+    proxy_signals: bool = True,
+) -> int:
+    from quiltctl.db import containers as rows
+    from quiltctl.db.document import decode
+    from quiltctl.model.spec import spec_from
+    from quiltctl.runtime.lifecycle import start
+
+    container = item.container
+    if container.state in rows.LIVE:
+        if attached:
+            raise errors.WrongState(f"cannot attach to {container.name}: it is running already")
+        return 0
+    shim = spawn.spawn(paths, attached=attached)
+    document = decode(connection, rows.config_of(connection, container.id))
+    spec = spec_from({**document, "name": container.name})
+    run = start.start(paths, connection, spec, shim, attached=attached)
+    if not attached:
+        return 0
+    from quiltctl.runtime.lifecycle.attend import attend
+
+    return attend(paths, connection, container.name, run, shim, streams=streams, proxy_signals=proxy_signals)

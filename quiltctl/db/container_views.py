@@ -1,0 +1,53 @@
+"""Containers as listings need them: without their configs, and what lies in other tables, for all of them at once."""
+
+from __future__ import annotations
+
+from quiltctl.db.containers import Container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+
+_COLUMNS = ", ".join(Container._fields)
+
+
+def listed(connection: sqlite3.Connection, *, state: str | None = None) -> list[Container]:
+    """Return the containers in this state, or all, the oldest first.
+
+    The index has all these columns, so that the pages with the configs are not read: the order of this query is
+    the order of that index, and SQLite would rather take the shorter one and look up every row.
+    """
+    condition, values = ("", ()) if state is None else ("WHERE state = ?", (state,))
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM containers INDEXED BY containers_listed {condition}"  # noqa: S608
+        " ORDER BY created_at, id",
+        values,
+    )
+    return [Container(*row) for row in rows]
+
+
+def newest(connection: sqlite3.Connection) -> Container | None:
+    """Return the container that was created last, or None when there is none."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM containers ORDER BY created_at DESC, id DESC LIMIT 1"  # noqa: S608
+    ).fetchone()
+    return None if row is None else Container(*row)
+
+
+def networks(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return by container id what ``--network`` said."""
+    return dict(connection.execute("SELECT id, coalesce(config ->> '$.network', '') FROM containers").fetchall())
+
+
+def volumes(connection: sqlite3.Connection) -> dict[str, list[tuple[str, str]]]:
+    """Return by container id the volumes it uses, each with the place in the container where it is mounted."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    rows = connection.execute("SELECT container_id, volume, destination FROM volume_uses ORDER BY destination")
+    for container_id, volume, destination in rows:
+        found.setdefault(container_id, []).append((volume, destination))
+    return found
+
+
+def image_sizes(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return the size in bytes of every image, by id."""
+    return dict(connection.execute("SELECT id, size_bytes FROM images").fetchall())

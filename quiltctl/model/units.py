@@ -1,0 +1,33 @@
+"""Sizes and counts as people write them."""
+
+from __future__ import annotations
+
+from quiltctl.errors import UsageError
+
+_FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_MOST_DIGITS = 18
+
+
+def parse_bytes(text: str, what: str) -> int:
+    """Return a size in bytes: a whole number, with k, m, g or t for powers of 1,024; ``kb`` and ``KiB`` are the same.
+
+    Raises:
+        UsageError: it is something else; ``what`` names the option.
+    """
+    word = text.strip().lower()
+    number = word.rstrip("bkmgti")
+    unit = word[len(number) :].removesuffix("b").removesuffix("i")
+    if not (number.isascii() and number.isdigit()) or unit not in _FACTORS or len(number) > _MOST_DIGITS:
+        raise UsageError(f'invalid size "{text}" for {what}', hint="a number with b, k, m, g or t, such as 64m")
+    return int(number) * _FACTORS[unit]
+
+
+def parse_whole(text: str, what: str) -> int:
+    """Return a whole number that is not negative.
+
+    Raises:
+        UsageError: it is something else; ``what`` names the option.
+    """
+    if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS:
+        raise UsageError(f'invalid number "{text}" for {what}')
+    return int(text)

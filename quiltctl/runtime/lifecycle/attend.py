@@ -1,0 +1,96 @@
+"""The foreground: standing by a run until it has ended, and then writing its end, since everything is loaded already.
+
+The shim waits two seconds for that before it has ``settle`` do it: a caller that is stopped, or whose own output is
+stuck, holds nothing up.
+"""
+
+from __future__ import annotations
+
+import os
+
+from quiltctl import errors
+from quiltctl.db import containers
+from quiltctl.runtime.lifecycle import observe, settle
+from quiltctl.runtime.linux import pidfd
+from quiltctl.runtime.relay import Relay
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from quiltctl.paths import Paths
+    from quiltctl.runtime.lifecycle.start import Run
+    from quiltctl.runtime.spawn import Shim
+
+
+def attend(
+    paths: Paths,
+    connection: sqlite3.Connection,
+    name: str,
+    run: Run,
+    shim: Shim,
+    *,
+    streams: Sequence[str],
+    proxy_signals: bool,
+) -> int:
+    """Carry the program's input and output until it has ended, and return its exit code.
+
+    Of the ``streams`` stdin, stdout and stderr the named ones are carried; none named is all.
+
+    Raises:
+        KernelError: the shim was killed, and the container with it: nobody knows the code.
+    """
+    init_fd = pidfd.open_verified(run.pid, run.pid_started)
+    codes: list[int] = []
+
+    def forward(number: int) -> None:
+        if init_fd is not None:
+            pidfd.send_signal(init_fd, number)
+
+    def hear_end() -> None:
+        if shim.hear_answer() == ("exited",):
+            over = settle.settle(paths, connection, run.container_id)
+            if over is not None and over.exit_code is not None:
+                codes.append(over.exit_code)
+            _acknowledge(shim)
+
+    carried = [
+        _carried(fd, not streams or stream in streams)
+        for stream, fd in (("stdin", shim.stdin_fd), ("stdout", shim.stdout_fd), ("stderr", shim.stderr_fd))
+    ]
+    relay = Relay(*carried, to_the_end=True)
+    relay.carry(shim.answer_fd, hear_end, forward if proxy_signals else None)
+    if codes:
+        return codes[0]
+    return _code_without_shim(paths, connection, name, run)
+
+
+def _carried(fd: int, wanted: bool) -> int:  # noqa: FBT001 (one caller, beside it)
+    """Return the descriptor, or close it and return -1: the shim then knows that nobody listens."""
+    if wanted:
+        return fd
+    os.close(fd)
+    return -1
+
+
+def _acknowledge(shim: Shim) -> None:
+    try:
+        os.write(shim.order_fd, b"k")
+    except BrokenPipeError:
+        # The shim has waited long enough and gone its own way: the transition is a compare-and-set.
+        return
+
+
+def _code_without_shim(paths: Paths, connection: sqlite3.Connection, name: str, run: Run) -> int:
+    """Return the code from the row or the events: somebody else has written the end, or removed the container."""
+    container = containers.get(connection, run.container_id)
+    if container is not None and container.generation == run.generation:
+        container = observe.observe(connection, paths, container)
+        if container is not None and container.exit_code is not None:
+            return container.exit_code
+    else:
+        last = containers.last_exit(connection, run.container_id)
+        if last is not None and last[1] is not None:
+            return last[1]
+    raise errors.KernelError(f"the shim of {name} was killed, and the container with it: its exit code is unknown")

@@ -1,0 +1,74 @@
+"""What a program that did not come to run is told as: one sentence, a hint, and the right exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from quiltctl import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from quiltctl.model.spec import Spec
+    from quiltctl.runtime.program import Failure
+
+_KINDS: tuple[type[errors.QuiltError], ...] = (
+    errors.CannotExecute,
+    errors.ProgramNotFound,
+    errors.HostLacks,
+    errors.KernelError,
+    errors.UsageError,
+)
+
+
+def explain(spec: Spec, failure: Failure) -> errors.QuiltError:
+    """Return the error for a failure on the way to the program of this container."""
+    return explain_for(spec.name, failure)
+
+
+def explain_for(name: str, failure: Failure) -> errors.QuiltError:
+    """Return the error for a failure on the way to a program in the container of this name."""
+    reason = os.strerror(failure.errno).lower() if failure.errno else failure.text
+    if failure.kind == "not_found":
+        if failure.text == "interpreter":
+            return errors.ProgramNotFound(
+                f'cannot execute "{failure.subject}" in {name}: its interpreter is not in the image',
+                hint="look at its first line, or at what `file` says of it",
+            )
+        return errors.ProgramNotFound(f'no such program in {name}: "{failure.subject}"')
+    if failure.kind == "cannot_execute" and failure.text == "working directory":
+        return errors.CannotExecute(f'cannot use the working directory "{failure.subject}" in {name}: {reason}')
+    if failure.kind == "cannot_execute":
+        reason = "is a directory" if failure.text == "directory" else reason
+        return errors.CannotExecute(f'cannot execute "{failure.subject}" in {name}: {reason}')
+    if failure.kind == "user":
+        return errors.UsageError(f"cannot start {name}: {failure.text}")
+    return _explain_refusal(name, failure, reason)
+
+
+def _explain_refusal(name: str, failure: Failure, reason: str) -> errors.QuiltError:
+    if failure.errno in {errno.ELOOP, errno.ENOTDIR} and failure.step == "root":
+        return errors.KernelError(
+            f"cannot start {name}: the image has something else than a directory at {failure.subject.split()[-1]}",
+            hint="an image whose /proc, /sys or /dev is a link is not trusted",
+        )
+    if failure.errno == errno.ENOSPC:
+        return errors.KernelError(
+            f"cannot start {name}: no space left on device ({failure.subject or failure.step})", hint="free some space"
+        )
+    if failure.errno in {errno.ENODEV, errno.ENOSYS}:
+        return errors.HostLacks(
+            f"cannot start {name}: this kernel cannot do {failure.subject}", hint="see: quiltctl system check"
+        )
+    if failure.errno == errno.EPERM and failure.step in {"prepare", "cgroup", "root"}:
+        return errors.HostLacks(
+            f"cannot start {name}: not permitted here: {failure.subject}", hint="quiltctl needs root: see `quiltctl system check`"
+        )
+    return errors.KernelError(f"cannot start {name}: {failure.step}: {failure.subject or 'failed'}: {reason}")
+
+
+def refusal_of(answer: tuple[str, ...]) -> errors.QuiltError:
+    """Return the error that a shim's answer (``failed``, code, sentence, hint) speaks of."""
+    _, code, sentence, hint = answer
+    kind = next((kind for kind in _KINDS if kind.code == code), errors.QuiltError)
+    return kind(sentence, hint=hint or None)

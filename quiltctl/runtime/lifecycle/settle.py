@@ -1,0 +1,107 @@
+"""The transitions a shim has written: running, failed to start, ended. Each is one transaction.
+
+Whoever is first wins, by compare-and-set; the others find that there is nothing left to do.
+"""
+
+from __future__ import annotations
+
+import time
+
+from quiltctl import errors
+from quiltctl.db import cleanup, containers
+from quiltctl.db.connection import open_to_write, transaction
+from quiltctl.runtime import exit_record
+from quiltctl.runtime.lifecycle import discard, observe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+
+    from quiltctl.db.containers import Container
+    from quiltctl.model.spec import Spec
+    from quiltctl.paths import Paths
+
+
+def note_running(paths: Paths, container_id: str, generation: int, *, pid: int, started: int) -> bool:
+    """Write that the program runs. Returns False when the container has been removed or given up meanwhile."""
+    connection = open_to_write(paths)
+    with transaction(connection):
+        return containers.move(
+            connection,
+            container_id,
+            generation,
+            ("starting",),
+            "running",
+            pid=pid,
+            pid_started=started,
+            started_at=time.time_ns(),
+        )
+
+
+def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.QuiltError) -> None:
+    """Write that the program did not come to run, and undo what was made for it; with --rm nothing stays."""
+    connection = open_to_write(paths)
+    discard.remove_cgroup(paths, spec.id)
+    with transaction(connection):
+        failed = containers.move(
+            connection,
+            spec.id,
+            generation,
+            ("starting",),
+            "error",
+            exit_code=refusal.exit_code,
+            exit_reason=observe.START_FAILED,
+            error=str(refusal),
+            finished_at=time.time_ns(),
+        )
+        if not failed:
+            return
+        containers.end_monitor(connection, spec.id, generation, "failed", observe.START_FAILED)
+        cleanup.complete(connection, spec.id, "cgroup")
+        if spec.auto_remove:
+            containers.delete(connection, spec.id, generation)
+    if spec.auto_remove:
+        discard.discard_all(paths, connection, [spec.id])
+
+
+def settle(paths: Paths, connection: sqlite3.Connection, container_id: str) -> Container | None:
+    """Write the end that the container's exit record tells of, if nobody has yet. Returns what it tells, if anything."""
+    container = containers.get(connection, container_id)
+    if container is None or container.state not in containers.LIVE:
+        return container
+    if exit_record.read(paths.container(container_id), container.generation) is None:
+        return None
+    over = observe.ended(paths, container)
+    write_end(paths, connection, over, monitor="completed")
+    return over
+
+
+def write_end(paths: Paths, connection: sqlite3.Connection, container: Container, *, monitor: str) -> bool:
+    """Write that a live container is what ``container`` says it has become; with --rm remove it.
+
+    ``monitor`` is how its shim ended: completed, failed or aborted. Returns False when somebody was first.
+    """
+    problem = discard.remove_cgroup(paths, container.id)
+    with transaction(connection):
+        ended = containers.move(
+            connection,
+            container.id,
+            container.generation,
+            containers.LIVE if container.state == "exited" else ("starting",),
+            container.state,
+            exit_code=container.exit_code,
+            exit_reason=container.exit_reason,
+            oom_killed=container.oom_killed,
+            error=container.error,
+            finished_at=container.finished_at or time.time_ns(),
+        )
+        if not ended:
+            return False
+        containers.end_monitor(connection, container.id, container.generation, monitor, container.exit_reason or "")
+        if problem is None:
+            cleanup.complete(connection, container.id, "cgroup")
+        if container.auto_remove:
+            containers.delete(connection, container.id, container.generation)
+    if container.auto_remove:
+        discard.discard_all(paths, connection, [container.id])
+    return True

@@ -1,0 +1,39 @@
+"""Signals to containers: `kill`, and what `stop` begins with. By pidfd, so that a reused pid is never hit."""
+
+from __future__ import annotations
+
+import os
+
+from quiltctl import errors
+from quiltctl.runtime import liveness
+from quiltctl.runtime.linux import pidfd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from quiltctl.db.containers import Container
+    from quiltctl.paths import Paths
+
+
+def kill(container: Container, signal: int) -> None:
+    """Send a signal to the first process of a container.
+
+    Raises:
+        WrongState: it does not run.
+    """
+    init_fd = liveness.hold(container.pid, container.pid_started, container.boot_id)
+    if container.state not in {"running", "paused"} or init_fd is None:
+        raise errors.WrongState(
+            f"cannot kill {container.name}: it is not running", hint=f"its state is {container.state}"
+        )
+    pidfd.send_signal(init_fd, signal)
+    os.close(init_fd)
+
+
+def announce_stop(paths: Paths, container_id: str) -> None:
+    """Tell the shim that the end which comes now was asked for. A shim that is dead need not know."""
+    try:
+        fd = os.open(f"{paths.container(container_id)}/control", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:  # ENXIO: nobody reads it; ENOENT: the folder is gone
+        return
+    os.write(fd, b"stop\n")
+    os.close(fd)

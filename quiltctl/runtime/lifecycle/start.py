@@ -1,0 +1,106 @@
+"""Starting a container under a shim that has been spawned already and waits for its order."""
+
+from __future__ import annotations
+
+from quiltctl import errors
+from quiltctl.db import containers
+from quiltctl.db.connection import transaction
+from quiltctl.model.value import Value
+from quiltctl.runtime import liveness, spawn
+from quiltctl.runtime.lifecycle import create, discard, reap
+from quiltctl.runtime.lifecycle.failure import refusal_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from typing import Any
+
+    from quiltctl.model.spec import Spec
+    from quiltctl.paths import Paths
+    from quiltctl.runtime.spawn import Shim
+
+
+class Run(Value):
+    """One run of a container that has begun: its first process, by pid and start time."""
+
+    container_id: str
+    generation: int
+    pid: int
+    pid_started: int
+
+
+def create_and_start(
+    paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, *, attached: bool
+) -> Run:
+    """Make a container and start it: `run`. Returns once its program runs.
+
+    Raises:
+        Conflict: the name is taken.
+        QuiltError: the program did not come to run; the row says so, or is gone with --rm.
+    """
+    pid, started = shim.identify()
+    with transaction(connection):
+        spec = create.insert(paths, connection, spec)
+        generation = _begin(connection, spec.id, pid, started)
+    return _launch(paths, connection, spec, shim, generation, attached=attached)
+
+
+def start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, *, attached: bool) -> Run:
+    """Start a container that exists and does not run; its files are as its last run left them.
+
+    Raises:
+        WrongState: somebody else has started it meanwhile.
+        QuiltError: the program did not come to run; the row says so.
+    """
+    pid, started = shim.identify()
+    with transaction(connection):
+        generation = _begin(connection, spec.id, pid, started)
+        discard.plan(paths, connection, spec.id)
+    return _launch(paths, connection, spec, shim, generation, attached=attached)
+
+
+def _begin(connection: sqlite3.Connection, container_id: str, shim_pid: int, shim_started: int) -> int:
+    generation = containers.begin_start(
+        connection, container_id, shim_pid=shim_pid, shim_started=shim_started, boot_id=liveness.boot_id()
+    )
+    if generation is None:
+        raise errors.WrongState(f"cannot start {container_id[:12]}: it is running already")
+    return generation
+
+
+def _launch(
+    paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, generation: int, *, attached: bool
+) -> Run:
+    """Give the order and wait for the answer."""
+    shim.give_order(_order(paths, spec, generation, attached=attached))
+    answer = shim.hear_answer()
+    if answer and answer[0] == "running":
+        return Run(spec.id, generation, int(answer[1]), int(answer[2] or 0))
+    if answer:
+        raise refusal_of(answer)
+    container = containers.get(connection, spec.id)
+    if container is not None:
+        reap.reap(paths, connection, container)
+    raise errors.KernelError(f"cannot start {spec.name}: its shim was killed before the program ran")
+
+
+def _order(paths: Paths, spec: Spec, generation: int, *, attached: bool) -> dict[str, Any]:
+    """Return what the shim is told. The watch reads the words of its own; the spec is for build."""
+    folder = paths.container(spec.id)
+    return {
+        "root": paths.root,
+        "id": spec.id,
+        "generation": generation,
+        "attached": attached,
+        "interactive": spec.interactive,
+        "timeout_s": spec.timeout_s,
+        "log_driver": spec.log_driver,
+        "log_bytes": spec.log_bytes,
+        "log_files": spec.log_files,
+        "log_dir": f"{folder}/log",
+        "control": f"{folder}/control",
+        "exit_record": f"{folder}/exit",
+        "python": spawn.interpreter(),
+        "search_path": spawn.search_path(),
+        "spec": spec.to_dict(),
+    }

@@ -1,0 +1,60 @@
+"""Giving up rights: capabilities, no_new_privs, ids, dumpability. python-prctl is imported here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+
+import prctl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LAST_CAPABILITY = "/proc/sys/kernel/cap_last_cap"
+
+# capabilities(7): the names, by number.
+CAPABILITIES = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE"
+    " NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN"
+    " SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE"
+    " MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+).split()
+
+
+def forbid_dumps() -> None:
+    """Make this process not dumpable: nobody may ptrace it or open its /proc entries but real root (prctl(2))."""
+    prctl.set_dumpable(False)
+
+
+def read_last_capability() -> int:
+    """Return the number of the highest capability the kernel knows. Read it while /proc is still the host's."""
+    with open(_LAST_CAPABILITY, "rb", buffering=0) as file:
+        return int(file.read())
+
+
+def become(uid: int, gid: int, groups: Iterable[int], capabilities: Iterable[str], last_capability: int) -> None:
+    """Take the final identity: bounding set, ids, capability sets, no_new_privs, in the order the kernel forces.
+
+    The bounding set goes while CAP_SETPCAP is there. KEEPCAPS carries the permitted set over the change of ids;
+    a program that is not root gets no capabilities at exec all the same, since inheritable and ambient are empty.
+    A capability that the caller itself lacks cannot be passed on and is left out.
+    """
+    wanted = {CAPABILITIES.index(name) for name in capabilities}
+    for number in range(last_capability + 1):
+        if number not in wanted:
+            prctl.capbset_drop(number)
+    prctl.set_keepcaps(True)
+    os.setgroups(list(groups))
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    held = prctl.get_caps((list(range(min(last_capability, prctl.CAP_LAST_CAP) + 1)), [prctl.CAP_PERMITTED]))
+    kept = [number for number in sorted(wanted) if held[prctl.CAP_PERMITTED].get(number)] if uid == 0 else []
+    everything = list(range(min(last_capability, prctl.CAP_LAST_CAP) + 1))
+    dropped = [number for number in everything if number not in kept]
+    prctl.set_caps(
+        (dropped, [prctl.CAP_EFFECTIVE, prctl.CAP_PERMITTED], False),
+        (everything, [prctl.CAP_INHERITABLE], False),
+        (kept, [prctl.CAP_EFFECTIVE, prctl.CAP_PERMITTED], True),
+    )
+    prctl.set_keepcaps(False)
+    prctl.set_no_new_privs(True)

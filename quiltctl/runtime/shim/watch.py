@@ -1,0 +1,256 @@
+"""The watch: the one process that stays beside a container, for seconds or for weeks.
+
+Its life. It is started by quiltctl as PID 1 of a PID namespace of its own, in which the container's is nested: when
+it dies, by whatever cause, the kernel kills the container with it. It forks ``build``, which makes the container and
+ends; the container's first process is a child of the watch. From then on it sleeps in poll(2), and wakes when the
+container has written something (it goes to the log and to whoever is attached), when a command has written to
+the control FIFO, when the timeout has passed, or when the first process has ended. Then it drains the output, writes
+the exit record, durably, and has the end written to the database: by the quiltctl that waits in the foreground, if
+there is one and it says so in time, otherwise by ``settle``, which it executes in its own place.
+
+It imports built-in modules and its two neighbours, all before the container runs: what waits must be small, and the
+program may be upgraded or removed meanwhile.
+"""
+
+from __future__ import annotations
+
+import marshal
+import posix
+import select
+import time
+
+from quiltctl.runtime.shim.log import Log
+from quiltctl.runtime.shim.pump import Feed, Pump
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any, NoReturn
+
+ORDER_FD = 0
+ANSWER_FD = 1
+CLIENT_FDS = (3, 4, 5)
+"""The ends that a waiting quiltctl passes: its standard input, and where output and errors go."""
+ACKNOWLEDGE_MS = 2000
+"""How long the foreground may take to write the end to the database before ``settle`` does it."""
+SIGKILL = 9
+_WNOHANG = 1
+SETTLE = "import sys;sys.path[:]=sys.argv[3:];from quiltctl.runtime.shim.settle import main;main(*sys.argv[1:3])"
+
+
+class _Watched:
+    """What the watch knows of the container it watches."""
+
+    __slots__ = ("ended_as", "feed", "init_pid", "pumps", "stop_requested", "timed_out")
+
+    def __init__(self) -> None:
+        self.init_pid = 0
+        self.pumps: list[Pump] = []
+        self.feed: Feed | None = None
+        self.ended_as: int | None = None
+        self.stop_requested = False
+        self.timed_out = False
+
+
+def main(order_file: IO[bytes]) -> NoReturn:
+    """Watch over one run of a container; the order comes through the file."""
+    out_r, out_w = posix.pipe2(posix.O_CLOEXEC)
+    err_r, err_w = posix.pipe2(posix.O_CLOEXEC)
+    in_r, in_w = posix.pipe2(posix.O_CLOEXEC)
+    order_r, order_w = posix.pipe2(posix.O_CLOEXEC)
+    born_r, born_w = posix.pipe2(posix.O_CLOEXEC)
+    if posix.fork() == 0:
+        # Forked before the order is there: it imports what building needs while quiltctl writes to the database.
+        for fd in (out_r, err_r, in_w, order_w, born_r):
+            posix.close(fd)
+        from quiltctl.runtime.shim.build import main as build
+
+        build(order_r, born_w, (in_r, out_w, err_w))
+    for fd in (out_w, err_w, in_r, order_r, born_w):
+        posix.close(fd)
+    _be_spared()  # after the fork: the container inherits the score of build
+    try:
+        order: dict[str, Any] = marshal.load(order_file)  # noqa: S302 (from the quiltctl that started us)
+    except (EOFError, ValueError):
+        posix._exit(0)  # quiltctl has changed its mind: no such image, a name that is taken
+    _write_all(order_w, marshal.dumps(order))
+    posix.close(order_w)
+    watched = _Watched()
+    watched.init_pid = _wait_for_birth(born_r)
+    if watched.init_pid == 0:
+        posix._exit(0)  # build has told why, and undone what it had done
+    _follow(order, watched, out_r, err_r, in_w)
+    _finish(order, watched)
+
+
+def _be_spared() -> None:
+    """Have the OOM killer take the container before its watch, where the host allows it; carry a name in `ps`."""
+    for path, text in (("/proc/self/comm", b"quiltctl-shim"), ("/proc/self/oom_score_adj", b"-900")):
+        try:
+            fd = posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC)
+            posix.write(fd, text)
+            posix.close(fd)
+        except OSError:  # proc_pid_oom_score_adj(5): lowering the score needs CAP_SYS_RESOURCE
+            continue
+
+
+def _wait_for_birth(born_fd: int) -> int:
+    """Return the pid of the container's first process once the program runs, or 0 when it came to nothing."""
+    pid = int(posix.read(born_fd, 32) or b"0")
+    posix.close(born_fd)
+    return pid
+
+
+def _follow(order: dict[str, Any], watched: _Watched, out_r: int, err_r: int, in_w: int) -> None:
+    """Carry output and input until the first process has ended, and everything it wrote has been read."""
+    log = None
+    if order["log_driver"] != "none":
+        log_fd = posix.open(order["log_dir"], posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+        log = Log(log_fd, order["log_bytes"], order["log_files"])
+    client_in, client_out, client_err = CLIENT_FDS if order["attached"] else (-1, -1, -1)
+    watched.pumps = [Pump("stdout", out_r, client_out, log), Pump("stderr", err_r, client_err, log)]
+    if client_in >= 0 and order["interactive"]:
+        watched.feed = Feed(client_in, in_w)
+    elif not order["interactive"]:
+        posix.close(in_w)
+    control_fd = posix.open(order["control"], posix.O_RDWR | posix.O_NONBLOCK | posix.O_CLOEXEC)
+    init_fd = posix.pidfd_open(watched.init_pid)
+    deadline = time.monotonic() + order["timeout_s"] if order["timeout_s"] else None
+    while watched.ended_as is None:
+        _poll_once(watched, init_fd, control_fd, deadline)
+    for pump in watched.pumps:
+        # Until EAGAIN, not until the end: a copy of the pipe that was passed elsewhere would never give an end.
+        while pump.source_fd >= 0 and pump.pull():
+            continue
+    if log is not None:
+        log.close()
+
+
+def _poll_once(watched: _Watched, init_fd: int, control_fd: int, deadline: float | None) -> None:
+    """Sleep until something happens, and do what it calls for."""
+    poller = select.poll()
+    poller.register(init_fd, select.POLLIN)
+    poller.register(control_fd, select.POLLIN)
+    for pump in watched.pumps:
+        if pump.pending:
+            poller.register(pump.client_fd, select.POLLOUT)  # and the container waits meanwhile
+        elif pump.source_fd >= 0:
+            poller.register(pump.source_fd, select.POLLIN)
+    feed = watched.feed
+    if feed is not None and feed.sink_fd >= 0:
+        if feed.pending:
+            poller.register(feed.sink_fd, select.POLLOUT)
+        elif feed.source_fd >= 0:
+            poller.register(feed.source_fd, select.POLLIN)
+    happened = {fd for fd, _ in poller.poll(_milliseconds_to(deadline))}
+    for pump in watched.pumps:
+        if pump.source_fd in happened:
+            pump.pull()
+        elif pump.client_fd in happened:
+            pump.push()
+    if feed is not None:
+        if feed.source_fd in happened:
+            feed.pull()
+        elif feed.sink_fd in happened:
+            feed.push()
+    if control_fd in happened and b"stop\n" in posix.read(control_fd, 4096):
+        watched.stop_requested = True
+    if deadline is not None and not watched.timed_out and time.monotonic() >= deadline:
+        watched.timed_out = True
+        posix.kill(watched.init_pid, SIGKILL)
+    if init_fd in happened:
+        _reap(watched)
+
+
+def _reap(watched: _Watched) -> None:
+    """Reap whoever has ended: build, and at last the container's first process."""
+    while True:
+        try:
+            pid, status = posix.waitpid(-1, _WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        if pid == watched.init_pid:
+            code = posix.waitstatus_to_exitcode(status)
+            watched.ended_as = code if code >= 0 else 128 - code
+
+
+def _finish(order: dict[str, Any], watched: _Watched) -> NoReturn:
+    """Write the exit record, then have the end written to the database, and end."""
+    reason = "timeout" if watched.timed_out else "stopped" if watched.stop_requested else "exited"
+    _write_record(order, watched.ended_as or 0, reason)
+    acknowledged = False
+    if order["attached"]:
+        try:
+            _write_all(ANSWER_FD, marshal.dumps(("exited",)))
+        except OSError:  # EPIPE: the foreground has gone
+            acknowledged = False
+        else:
+            acknowledged = _wait_for_acknowledgement(watched)
+    if not acknowledged:
+        if not any(pump.pending for pump in watched.pumps) or posix.fork() == 0:
+            _execute_settle(order)
+    _flush(watched, None)
+    posix._exit(0)
+
+
+def _wait_for_acknowledgement(watched: _Watched) -> bool:
+    """Give the foreground its last output while it writes the end to the database. Returns whether it says it has."""
+    _flush(watched, time.monotonic() + ACKNOWLEDGE_MS / 1000)
+    poller = select.poll()
+    poller.register(ORDER_FD, select.POLLIN)
+    return bool(poller.poll(ACKNOWLEDGE_MS)) and posix.read(ORDER_FD, 1) == b"k"
+
+
+def _flush(watched: _Watched, deadline: float | None) -> None:
+    """Give the clients what is left for them, until a deadline or for as long as they take, then let them go."""
+    while any(pump.pending for pump in watched.pumps):
+        poller = select.poll()
+        for pump in watched.pumps:
+            if pump.pending:
+                poller.register(pump.client_fd, select.POLLOUT)
+        if not poller.poll(_milliseconds_to(deadline)):
+            return
+        for pump in watched.pumps:
+            if pump.pending:
+                pump.push()
+    for pump in watched.pumps:
+        pump.drop_client()
+
+
+def _write_record(order: dict[str, Any], code: int, reason: str) -> None:
+    """Write the exit record (runtime/exit_record.py), whole or not at all, and see it on the disk."""
+    text = (
+        f"quiltctl-exit 1\ngeneration {order['generation']}\ncode {code}\nreason {reason}\n"
+        f"oom_killed 0\nfinished_at {time.time_ns()}\n"
+    )
+    # The file was given its blocks when the container started, so that a full disk cannot keep the code from landing.
+    path = order["exit_record"]
+    try:
+        fd = posix.open(f"{path}.tmp", posix.O_WRONLY | posix.O_CREAT | posix.O_CLOEXEC, 0o600)
+        _write_all(fd, text.encode())
+        posix.ftruncate(fd, len(text))
+        posix.fsync(fd)
+        posix.close(fd)
+        posix.rename(f"{path}.tmp", path)
+    except OSError:
+        # The disk itself is broken, or the folder gone. The end will be told as unknown, and never guessed.
+        return
+
+
+def _execute_settle(order: dict[str, Any]) -> NoReturn:
+    """Become ``settle``, from the code that is installed now; if that has gone, the record stays and tells."""
+    settle = [order["python"], "-I", "-S", "-c", SETTLE, order["root"], order["id"], *order["search_path"]]
+    try:
+        posix.execv(order["python"], settle)
+    finally:
+        posix._exit(1)
+
+
+def _milliseconds_to(deadline: float | None) -> int | None:
+    return None if deadline is None else max(0, int((deadline - time.monotonic()) * 1000) + 1)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[posix.write(fd, data) :]

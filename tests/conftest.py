@@ -1,0 +1,105 @@
+"""What many tests stand on: a root of their own, a root filesystem, and the gate for what a host may lack."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from quiltctl.paths import Paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+
+def _has_user_namespaces() -> bool:
+    try:
+        return int(Path("/proc/sys/user/max_user_namespaces").read_text(encoding="ascii")) > 0
+    except OSError:
+        return False
+
+
+def _has_overlay() -> bool:
+    return os.geteuid() == 0 and "overlay" in Path("/proc/filesystems").read_text(encoding="ascii")
+
+
+FEATURES: dict[str, Callable[[], bool]] = {
+    "root": lambda: os.geteuid() == 0,
+    "busybox": lambda: Path("/usr/bin/busybox").exists(),
+    "overlay": _has_overlay,
+    "userns": _has_user_namespaces,
+    "debootstrap": lambda: os.geteuid() == 0 and shutil.which("debootstrap") is not None,
+    "nft": lambda: shutil.which("nft") is not None,
+    "skopeo": lambda: shutil.which("skopeo") is not None,
+    "xz": lambda: shutil.which("xz") is not None,
+    "zstd": lambda: shutil.which("zstd") is not None,
+}
+"""What a test may need of the host, and how to see whether it is there."""
+
+
+def require(*features: str) -> None:
+    """Skip the test when the host lacks a feature; fail it where QUILT_REQUIRE names that feature, or says all."""
+    required = os.environ.get("QUILT_REQUIRE", "").replace(",", " ").split()
+    for feature in features:
+        if FEATURES[feature]():
+            continue
+        if feature in required or "all" in required:
+            pytest.fail(f"this host lacks {feature}, which QUILT_REQUIRE names")
+        pytest.skip(f"this host lacks {feature}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark that says what a test needs: ``@pytest.mark.needs("root", "overlay")``."""
+    config.addinivalue_line("markers", "needs(*features): skip, or fail by QUILT_REQUIRE, where the host lacks one")
+
+
+@pytest.fixture(autouse=True)
+def _needs_of_the_mark(request: pytest.FixtureRequest) -> None:
+    for mark in request.node.iter_markers("needs"):
+        require(*mark.args)
+
+
+@pytest.fixture(scope="session")
+def needs() -> Callable[..., None]:
+    """Return ``require``: ``needs("root", "nft")`` skips or fails where the host lacks one of them."""
+    return require
+
+
+@pytest.fixture
+def quilt_root() -> Iterator[Paths]:
+    """Give a fresh root directory that does not exist yet, and remove it afterwards, whatever is in it.
+
+    Not pytest's tmp_path: that keeps the last three, and a root holds a whole root filesystem.
+    """
+    folder = tempfile.mkdtemp(prefix="quilt-test-")
+    yield Paths(os.path.realpath(f"{folder}/root"))
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def rootfs() -> ModuleType:
+    """Return the module rootfs.py, which builds root filesystems."""
+    name = "quilt_tests_rootfs"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("rootfs.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def rootfs_tar(rootfs: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the busybox root filesystem as an uncompressed archive, made once for the session."""
+    require("busybox")
+    path: Path = rootfs.busybox_tar(tmp_path_factory.mktemp("rootfs") / "busybox.tar")
+    return path

@@ -1,0 +1,86 @@
+"""How SQLite finds things: what every command asks must not read the whole table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from quiltctl import errors
+from quiltctl.db import cleanup, containers, monitors
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def plan_of(connection: sqlite3.Connection) -> Callable[[Callable[[], object]], list[str]]:
+    """Give a function that returns how each statement of an act is carried out."""
+
+    def plan(act: Callable[[], object]) -> list[str]:
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        act()
+        connection.set_trace_callback(None)
+        # The trace gives statements with their values in place, so they can be explained as they ran.
+        rows = [row for s in statements for row in connection.execute(f"EXPLAIN QUERY PLAN {s}")]
+        return [row["detail"] for row in rows]
+
+    return plan
+
+
+def test_listing_reads_one_index_and_no_config(
+    connection: sqlite3.Connection, plan_of: Callable[..., list[str]]
+) -> None:
+    """All containers come, newest first, from the index that holds what a listing shows, without a sort."""
+    plan = plan_of(lambda: containers.list_all(connection))
+    assert plan == ["SCAN containers USING COVERING INDEX containers_listed"]
+
+
+def test_listing_of_some_states_finds_them_by_state(
+    connection: sqlite3.Connection, plan_of: Callable[..., list[str]]
+) -> None:
+    """The living are found without looking at the ended: either by state, or in the narrow index of the listing."""
+    plan = plan_of(lambda: containers.list_all(connection, containers.LIVE))
+    assert "containers_by_state (state=?)" in plan[0] or "COVERING INDEX containers_listed" in plan[0]
+
+
+def test_find_searches_by_name_then_id_then_range(
+    connection: sqlite3.Connection, plan_of: Callable[..., list[str]]
+) -> None:
+    """A reference that fits nothing has asked three indexes and scanned nothing."""
+
+    def find() -> None:
+        with pytest.raises(errors.NotFound):
+            containers.find(connection, "abc")
+
+    assert plan_of(find) == [
+        "SEARCH containers USING INDEX sqlite_autoindex_containers_2 (name=?)",
+        "SEARCH containers USING INDEX sqlite_autoindex_containers_1 (id=?)",
+        "SEARCH containers USING INDEX sqlite_autoindex_containers_1 (id>? AND id<?)",
+    ]
+
+
+def test_nothing_a_command_asks_scans_a_table(
+    connection: sqlite3.Connection, add: Callable[..., str], plan_of: Callable[..., list[str]]
+) -> None:
+    """What is asked about one container, or about shims and tasks, goes by an index whatever else there is."""
+    container_id = add(1, "running")
+
+    def ask() -> None:
+        containers.get(connection, container_id)
+        containers.config_of(connection, container_id)
+        containers.move(connection, container_id, 1, ("running",), "exited", exit_reason="exited", finished_at=1)
+        containers.begin_start(connection, container_id, shim_pid=1, shim_started=1, boot_id="b")
+        containers.end_monitor(connection, container_id, 1, "completed", "exit")
+        containers.rename(connection, container_id, "other")
+        containers.last_exit(connection, "other")
+        cleanup.plan(connection, container_id, "cgroup", "r")
+        cleanup.tasks_of(connection, container_id)
+        cleanup.complete(connection, container_id)
+        monitors.list_all(connection)
+
+    tables = ("containers", "events", "process_monitors", "cleanup_tasks", "c", "m", "t", "container_moves")
+    scanned = [detail for detail in plan_of(ask) if detail.startswith(tuple(f"SCAN {table}" for table in tables))]
+    assert scanned == []

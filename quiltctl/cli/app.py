@@ -14,7 +14,7 @@ from typer.core import TyperCommand  # noqa: TID253
 
 from quiltctl.cli import spelling
 from quiltctl.cli.fast import default_of
-from quiltctl.cli.line import GLOBALS, HELP
+from quiltctl.cli.line import GLOBALS, HELP, globals_beside
 from quiltctl.cli.metavar import metavar_of
 from quiltctl.cli.wording import worded
 from quiltctl.model.parameters import Argument, Flag, Option, Refused, key_of
@@ -59,7 +59,7 @@ def command_for(path: Sequence[str], verb: Verb, *, rich: bool, cls: type[TyperC
         help=escaped("\n\n".join(filter(None, (verb.summary, verb.description))), rich=rich),
         epilog=_examples(verb, rich=rich),
         add_help_option=False,
-    )(collector((*verb.parameters, *_not_taken(verb.parameters)), rich=rich))
+    )(collector((*verb.parameters, *globals_beside(verb.parameters)), rich=rich))
     return typer.main.get_command(app)
 
 
@@ -105,15 +105,6 @@ def _declared(parameter: Flag | Option | Argument, *, rich: bool) -> inspect.Par
         info = typer.Option(default_of(parameter), *parameter.names, help=text, metavar=metavar_of(parameter))
     info.rich_help_panel = GLOBAL_PANEL if key in GLOBAL_KEYS else None
     return inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=kind)
-
-
-def _not_taken(parameters: Iterable[Parameter]) -> list[Flag | Option]:
-    """Return the global options, without the names that the verb uses itself."""
-    taken = {name for parameter in parameters if not isinstance(parameter, Argument) for name in parameter.names}
-    return [
-        type(parameter)(**{**parameter.to_dict(), "names": tuple(n for n in parameter.names if n not in taken)})
-        for parameter in GLOBALS
-    ]
 
 
 def _examples(verb: Verb, *, rich: bool) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from quiltctl.cli import refusals, spelling, table
+from quiltctl.cli import spelling, table
 from quiltctl.errors import UsageError
-from quiltctl.model.parameters import Flag, Option
+from quiltctl.model.parameters import Argument, Flag, Option
 from quiltctl.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from quiltctl.model.parameters import Parameter
 
 HELP = Flag(("--help", "-h"), "Show this help.")
 LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
@@ -64,6 +66,17 @@ def find(argv: Sequence[str]) -> Line:
             raise _unknown(path)
 
 
+def globals_beside(parameters: Iterable[Parameter]) -> list[Flag | Option]:
+    """Return the global options, without the names that these parameters of a verb use themselves."""
+    taken = {name for parameter in parameters if not isinstance(parameter, Argument) for name in parameter.names}
+    return [renamed(option, tuple(name for name in option.names if name not in taken)) for option in GLOBALS]
+
+
+def renamed(option: Flag | Option, names: tuple[str, ...]) -> Flag | Option:
+    """Return the option under other names."""
+    return type(option)(**{**option.to_dict(), "names": names})
+
+
 def see_help(path: tuple[str, ...]) -> str:
     """Return the hint that leads to the help of this path."""
     return f"see: {' '.join(('quiltctl', *path))} --help"
@@ -80,6 +93,8 @@ def _without_verb(path: tuple[str, ...], before: list[str]) -> Line:
 
 
 def _unknown(path: tuple[str, ...]) -> UsageError:
+    from quiltctl.cli import refusals
+
     *group, word = path
     if not group and word in refusals.ELSEWHERE:
         what, hint = refusals.ELSEWHERE[word]

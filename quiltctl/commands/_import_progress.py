@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 from quiltctl.runtime.lifecycle.find_image import find_image, image_for_run
 
 TYPE_CHECKING = False
@@ -21,6 +19,8 @@ def image_with_progress(paths: Paths, connection: sqlite3.Connection, word: str,
         return find_image(connection, word)
     if quiet:
         return image_for_run(paths, connection, word)
+    from contextlib import ExitStack
+
     with ExitStack() as stack:
         shown: list[Callable[[int], object]] = []
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 
 from quiltctl.commands import _container_options as container_options
+from quiltctl.commands._import_progress import image_with_progress
+from quiltctl.db.connection import open_to_write
 from quiltctl.model.parameters import Flag, Option, Verb
 from quiltctl.runtime import spawn
+from quiltctl.runtime.lifecycle import start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,12 +49,8 @@ VERB = Verb(
 def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], **options: Any) -> int:
     """Create a container and start it; in the foreground return its program's exit code."""
     container_options.check(options)
-    # First of all, so that its interpreter comes up while this one works.
+    # Before anything that takes time, so that its interpreter comes up while this one works.
     shim = spawn.spawn(paths, attached=not detach)
-    from quiltctl.commands._import_progress import image_with_progress
-    from quiltctl.db.connection import open_to_write
-    from quiltctl.runtime.lifecycle import start
-
     connection = open_to_write(paths)
     image = image_with_progress(paths, connection, options["image"], quiet=options["quiet"])
     spec = container_options.spec_of(connection, image, options)
@@ -60,10 +59,11 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
 
         make_way(paths, connection, spec.name)
     container_options.write_cidfile(spec)
-    run = start.create_and_start(paths, connection, spec, shim, attached=not detach)
+    begun = start.create_and_start(paths, connection, spec, shim, attached=not detach)
     if detach:
-        sys.stdout.write(f"{run.container_id}\n")
+        sys.stdout.write(f"{begun.wait().container_id}\n")
         return 0
+    # Imported while the container is being built, so for nothing.
     from quiltctl.runtime.lifecycle.attend import attend
 
-    return attend(paths, connection, spec.name or run.container_id[:12], run, shim, streams=attach, proxy_signals=sig_proxy)
+    return attend(begun, streams=attach, proxy_signals=sig_proxy)

@@ -97,9 +97,10 @@ def _start(
     shim = spawn.spawn(paths, attached=attached)
     document = decode(connection, rows.config_of(connection, container.id))
     spec = spec_from({**document, "name": container.name})
-    run = start.start(paths, connection, spec, shim, attached=attached)
+    begun = start.start(paths, connection, spec, shim, attached=attached)
     if not attached:
+        begun.wait()
         return 0
     from quiltctl.runtime.lifecycle.attend import attend
 
-    return attend(paths, connection, container.name, run, shim, streams=streams, proxy_signals=proxy_signals)
+    return attend(begun, streams=streams, proxy_signals=proxy_signals)

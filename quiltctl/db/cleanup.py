@@ -50,19 +50,6 @@ def complete(connection: sqlite3.Connection, container_id: str, type: str | None
     ).rowcount
 
 
-def complete_task(connection: sqlite3.Connection, task: Task) -> bool:
-    """Note that the resource of a task is gone, if the row is still as it was read.
-
-    Returns False when it is not: then the container has been started again, and what was removed is made anew.
-    """
-    changed = connection.execute(
-        "UPDATE cleanup_tasks SET state = 'completed', last_error = NULL, changed_at = ?"
-        " WHERE id = ? AND changed_at = ? AND state <> 'completed'",
-        (time.time_ns(), task.id, task.changed_at),
-    )
-    return changed.rowcount == 1
-
-
 def fail(connection: sqlite3.Connection, task_id: int, error: str) -> None:
     """Note that removing was tried in vain, and why. The task stays open."""
     connection.execute(
@@ -89,11 +76,6 @@ def tasks_of(connection: sqlite3.Connection, container_id: str) -> list[Task]:
         (container_id,),
     )
     return [Task(*row) for row in rows]
-
-
-def delete_completed(connection: sqlite3.Connection) -> int:
-    """Delete the rows of what is gone. Returns how many."""
-    return connection.execute("DELETE FROM cleanup_tasks WHERE state = 'completed'").rowcount
 
 
 def forget(connection: sqlite3.Connection, container_id: str) -> None:

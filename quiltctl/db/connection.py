@@ -9,14 +9,13 @@ connection cannot open the file on a full disk. The process ends by ``os._exit``
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import contextmanager
 
 from quiltctl import errors
+from quiltctl.db.engine import sqlite3
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
 
     from quiltctl.paths import Paths
 
@@ -70,8 +69,7 @@ def open_to_write(paths: Paths) -> sqlite3.Connection:
     return connection
 
 
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+class transaction:  # noqa: N801 (it is used as a function would be; contextlib costs 5 ms to import)
     """Run the block as one IMMEDIATE transaction: all of it, or, when it raises, nothing of it.
 
     Nothing in the block may wait for anything but the database.
@@ -80,31 +78,46 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         sqlite3.OperationalError: somebody else held the lock for the whole busy timeout, or the disk is full;
             the command line words it by ``explain``.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        # An error such as a full disk may have ended the transaction already.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            # A failed COMMIT leaves it open; an error such as a full disk may have ended it already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
 
-@contextmanager
-def translated(path: str) -> Iterator[None]:
+class translated:  # noqa: N801 (as above)
     """Turn what SQLite raises in the block into a StoreError that says it in our words."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise explain(error, path) from error
-    except UnicodeDecodeError as error:
-        # sqlite3 raises it while it words an error that quotes a damaged page.
-        raise _damaged(path, "it holds text that is none") from error
-    except OSError as error:
-        raise errors.StoreError(
-            f"cannot open the database {path}: {error.strerror}", hint=_hint_for_root(error, path)
-        ) from error
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin: there is nothing to do."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise explain(error, self._path) from error
+        if isinstance(error, UnicodeDecodeError):
+            # sqlite3 raises it while it words an error that quotes a damaged page.
+            raise _damaged(self._path, "it holds text that is none") from error
+        if isinstance(error, OSError):
+            raise errors.StoreError(
+                f"cannot open the database {self._path}: {error.strerror}", hint=_hint_for_root(error, self._path)
+            ) from error
 
 
 def explain(error: sqlite3.Error, path: str = "quilt.db") -> errors.StoreError:

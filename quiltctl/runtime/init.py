@@ -15,7 +15,7 @@ from quiltctl.runtime.linux import privileges
 _SIGCHLD = 17
 
 
-def become_init(failure_fd: int) -> None:
+def become_init() -> None:
     """Fork: return in the child, supervise it in the parent until the end."""
     every_signal = _signal.valid_signals()
     _signal.pthread_sigmask(_signal.SIG_BLOCK, every_signal)
@@ -25,7 +25,9 @@ def become_init(failure_fd: int) -> None:
         return
     # The ids were taken since, which made this process dumpable again: /proc/1/exe is the host's interpreter.
     privileges.forbid_dumps()
-    os.close(failure_fd)
+    privileges.set_title("quiltctl-init")
+    # What is marked close-on-exec stays open here, since this process executes nothing.
+    os.closerange(3, 1 << 30)
     os._exit(_supervise(pid, every_signal))
 
 

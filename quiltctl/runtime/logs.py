@@ -194,7 +194,7 @@ class Reader:
             names = os.listdir(self.log_dir)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return [int(name[:-4]) for name in names if name.endswith(".log") and name[:-4].isdigit()]
+        return [int(name[:-4]) for name in names if name.endswith(".log") and name[:-4].isdecimal()]
 
 
 def parse(line: bytes) -> Record | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 
 from quiltctl.model.value import Value
 from quiltctl.runtime.linux import files, mounts
@@ -226,13 +225,19 @@ def open_file(root_fd: int, path: str) -> int:
     except FileNotFoundError:
         parent, _, name = path.rpartition("/")
         parent_fd = _open_in_root(root_fd, parent)
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=parent_fd)
+        _unlink(name, parent_fd)
         made_fd = os.open(
             name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=parent_fd
         )
         os.close(parent_fd)
         return made_fd
+
+
+def _unlink(name: str, parent_fd: int) -> None:
+    try:
+        os.unlink(name, dir_fd=parent_fd)
+    except FileNotFoundError:
+        return
 
 
 def _open_in_root(root_fd: int, path: str) -> int:

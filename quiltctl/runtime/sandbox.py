@@ -89,7 +89,7 @@ def contain(cell: Cell) -> NoReturn:
         program.close_at_exec()
         step = "exec"
         if cell.spec.init:
-            init.become_init(cell.failure_fd)
+            init.become_init()
         program.execute(cell.spec.argv, program.environment(cell.spec.env, identity))
     except BaseException as error:  # noqa: BLE001 (nothing may leave this process but through its pipe)
         program.tell_and_leave(cell.failure_fd, step, error)

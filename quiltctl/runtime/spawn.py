@@ -1,9 +1,10 @@
-"""Starting a shim: early, while quiltctl still has work to do, in a shape that lets the order follow later.
+"""Starting a shim: early, while quiltctl still has work to do, so that three processes get ready side by side.
 
-A first child brings itself into our cgroup for shims and its own session, and clones the shim into a new PID
-namespace; then it ends. The shim is a fresh interpreter: a fork of this one would keep 25 MiB for as long as the
-container runs. It gets nothing by its arguments and its environment; the order comes down a pipe, first the
-module search path (an isolated interpreter finds neither quiltctl nor prctl by itself), then what to do.
+A helper brings itself into our cgroup for shims and a session of its own, and clones two processes into a new PID
+namespace: its PID 1, the ``watch``, which executes a fresh interpreter, since a fork of this one would keep 25 MiB
+for as long as the container runs; and ``build``, a fork of this one, which shares all that is loaded already and
+ends as soon as the container runs. Then the helper ends. Neither gets anything by arguments or environment: the
+orders come down pipes. Build is a child of the watch, and so is, when build ends, the process that build cloned.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from quiltctl.paths import Paths
 
-# By -c, not as a script: a script given by path is compiled each time.
+# By -c, not as a script: a script given by path is compiled each time. The search path comes first, because an
+# isolated interpreter finds neither quiltctl nor prctl by itself.
 _STUB = (
     "import sys,marshal;f=open(0,'rb',closefd=False);sys.path[:]=marshal.load(f);"
     "from quiltctl.runtime.shim.watch import main;main(f)"
@@ -35,13 +37,14 @@ class Shim(Value):
     helper: int
     born_fd: int
     order_fd: int
+    build_fd: int
     answer_fd: int
     stdin_fd: int
     stdout_fd: int
     stderr_fd: int
 
     def identify(self) -> tuple[int, int]:
-        """Return the shim's pid and start time, once its parent has told; call it once.
+        """Return the shim's pid and start time, once the helper has told; call it once.
 
         Raises:
             KernelError: there is no shim: the kernel has refused something.
@@ -56,17 +59,18 @@ class Shim(Value):
         return int(told), liveness.start_time(told) or 0
 
     def give_order(self, order: dict[str, Any]) -> None:
-        """Tell the shim what to run.
+        """Tell watch and build what to run.
 
         Raises:
-            QuiltError: it has died.
+            KernelError: they have died.
         """
-        data = memoryview(marshal.dumps(order))
+        data = marshal.dumps(order)
         try:
-            while data:
-                data = data[os.write(self.order_fd, data) :]
+            for fd in (self.build_fd, self.order_fd):
+                _write_all(fd, data)
         except BrokenPipeError as error:
             raise errors.KernelError("the shim has died before it was told what to run") from error
+        os.close(self.build_fd)
 
     def hear_answer(self) -> tuple[str, ...]:
         """Return the shim's next message, or () when it has ended without one."""
@@ -78,34 +82,64 @@ class Shim(Value):
         return answer
 
 
+class _Pipes:
+    """The pipes between the three, each as (reading end, writing end), and who keeps which ends."""
+
+    def __init__(self, *, attached: bool) -> None:
+        self.order, self.build, self.answer, self.born, self.ready = (os.pipe2(os.O_CLOEXEC) for _ in range(5))
+        # Between the container and the watch.
+        self.inputs, self.outputs, self.errors = (os.pipe2(os.O_CLOEXEC) for _ in range(3))
+        # Between the watch and us, in the foreground.
+        self.client = tuple(os.pipe2(os.O_CLOEXEC) if attached else (-1, -1) for _ in range(3))
+
+    def of_watch(self) -> list[int]:
+        """Return what becomes the watch's descriptors 0, 1, ...; -1 is /dev/null. See runtime/shim/watch.py."""
+        (client_in, _), (_, client_out), (_, client_err) = self.client
+        streams = (self.outputs[0], self.errors[0], self.inputs[1])
+        return [self.order[0], self.answer[1], -1, client_in, client_out, client_err, *streams, self.ready[0]]
+
+    def of_build(self) -> tuple[int, ...]:
+        """Return what build keeps: its order, the answer, the pipe to the watch, and the program's streams."""
+        return (self.build[0], self.answer[1], self.ready[1], self.inputs[0], self.outputs[1], self.errors[1])
+
+    def ours(self) -> tuple[int, ...]:
+        """Return what this process keeps."""
+        (_, client_in), (client_out, _), (client_err, _) = self.client
+        return (self.born[0], self.order[1], self.build[1], self.answer[0], client_in, client_out, client_err)
+
+    def close_but(self, kept: tuple[int, ...]) -> None:
+        """Close every end but these."""
+        pairs = (self.order, self.build, self.answer, self.born, self.ready)
+        for pair in (*pairs, self.inputs, self.outputs, self.errors, *self.client):
+            for fd in pair:
+                if fd >= 0 and fd not in kept:
+                    os.close(fd)
+
+
 def spawn(paths: Paths, *, attached: bool) -> Shim:
     """Start a shim and return it, without waiting for anything.
+
+    What the caller has imported by now, build need not import again.
 
     Raises:
         HostLacks: without the rights of root nothing can be run.
     """
     if os.geteuid() != 0:
         raise errors.HostLacks("cannot run containers without being root", hint="run it through sudo")
-    order_r, order_w = os.pipe2(os.O_CLOEXEC)
-    answer_r, answer_w = os.pipe2(os.O_CLOEXEC)
-    born_r, born_w = os.pipe2(os.O_CLOEXEC)
-    (in_r, in_w), (out_r, out_w), (err_r, err_w) = (
-        [os.pipe2(os.O_CLOEXEC) for _ in range(3)] if attached else [(-1, -1)] * 3
-    )
+    pipes = _Pipes(attached=attached)
     helper = os.fork()
     if helper == 0:
-        _become_parent_of_shim(paths, born_w, [order_r, answer_w, -1, *((in_r, out_w, err_w) if attached else ())])
-    for fd in (order_r, answer_w, born_w, in_r, out_w, err_w):
-        if fd >= 0:
-            os.close(fd)
-    os.write(order_w, marshal.dumps(search_path()))
-    return Shim(helper, born_r, order_w, answer_r, in_w, out_r, err_r)
+        _be_helper(paths, pipes)
+    pipes.close_but(pipes.ours())
+    shim = Shim(helper, *pipes.ours())
+    _write_all(shim.order_fd, marshal.dumps(search_path()))
+    return shim
 
 
 def search_path() -> list[str]:
     """Return where a shim finds its modules: quiltctl's own folder first, then what this interpreter searches."""
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return [home, *(entry for entry in sys.path[1:] if entry != home and entry)]
+    return [home, *(entry for entry in sys.path[1:] if entry not in {home, ""})]
 
 
 def interpreter() -> str:
@@ -113,8 +147,9 @@ def interpreter() -> str:
     return os.readlink("/proc/self/exe")
 
 
-def _become_parent_of_shim(paths: Paths, born_fd: int, fds: list[int]) -> NoReturn:
-    """Clone the shim, tell its pid, and end. It is the only child, so that it is nobody's when we have ended."""
+def _be_helper(paths: Paths, pipes: _Pipes) -> NoReturn:
+    """Clone watch and build, tell the pid of the watch, and end: from then on they are nobody's children."""
+    born_fd = pipes.born[1]
     try:
         from quiltctl.runtime import cgroups
         from quiltctl.runtime.linux import processes
@@ -124,7 +159,15 @@ def _become_parent_of_shim(paths: Paths, born_fd: int, fds: list[int]) -> NoRetu
         cgroup_fd = cgroups.enter_shims(paths.cgroup)
         pid = processes.clone(processes.CLONE_NEWPID, cgroup_fd=cgroup_fd)
         if pid == 0:
-            _become_shim(python, fds)
+            _become_watch(python, pipes.of_watch())
+        processes.join(os.pidfd_open(pid), processes.CLONE_NEWPID)
+        # Twice: an orphan falls to the PID 1 of its parent's namespace. As a child of ours, build would fall to the
+        # host's, and where that reaps slowly, the watch could not end before (pid_namespaces(7), zap_pid_ns_processes).
+        if (parent := os.fork()) == 0:
+            if os.fork() == 0:
+                _become_build(pipes)
+            os._exit(0)
+        os.waitpid(parent, 0)
         os.write(born_fd, str(pid).encode())
     except OSError as error:
         os.write(born_fd, f"{error.filename}: {error.strerror}".encode())
@@ -132,12 +175,14 @@ def _become_parent_of_shim(paths: Paths, born_fd: int, fds: list[int]) -> NoRetu
         os._exit(0)
 
 
-def _become_shim(python: str, fds: list[int]) -> NoReturn:
-    """Take the descriptors 0, 1, ... as given, -1 being /dev/null, close all others, and execute the interpreter."""
+def _become_watch(python: str, fds: list[int]) -> NoReturn:
+    """Take the descriptors 0, 1, ... as given, close all others, and execute the interpreter."""
     try:
-        null_fd = os.open("/dev/null", os.O_RDWR)
+        from fcntl import F_DUPFD_CLOEXEC, fcntl
+
+        null_fd = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         # Out of the way first: a descriptor may stand where another has to go.
-        high = [_above(null_fd if fd < 0 else fd, len(fds)) for fd in fds]
+        high = [fcntl(null_fd if fd < 0 else fd, F_DUPFD_CLOEXEC, len(fds)) for fd in fds]
         for wanted, fd in enumerate(high):
             os.dup2(fd, wanted)
         os.closerange(len(fds), 1 << 30)
@@ -148,8 +193,17 @@ def _become_shim(python: str, fds: list[int]) -> NoReturn:
         os._exit(1)
 
 
-def _above(fd: int, least: int) -> int:
-    """Return a copy of the descriptor that is at least this high (F_DUPFD, fcntl(2))."""
-    import fcntl
+def _become_build(pipes: _Pipes) -> NoReturn:
+    """Keep the pipes of build alone, and build."""
+    try:
+        pipes.close_but(pipes.of_build())
+        from quiltctl.runtime.shim.build import main
 
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
+        main(*pipes.of_build())
+    finally:
+        os._exit(1)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from quiltctl.ui import colour
 
@@ -16,7 +17,8 @@ def tell(error: QuiltError, *, as_json: bool = False) -> None:
 
     What was already written to standard output goes out first, so that the two stay in order where they meet.
     """
-    sys.stdout.flush()
+    with suppress(OSError):  # it may be the very thing that failed
+        sys.stdout.flush()
     sys.stderr.write(_document(error) if as_json else _lines(error))
     sys.stderr.flush()
 

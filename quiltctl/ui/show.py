@@ -10,7 +10,7 @@ from quiltctl.ui.table import aligned, write_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
 _AS_JSON = ("json", "{{json .}}", "{{ json . }}")
@@ -67,10 +67,21 @@ def show_document(value: object, format: str | None = None) -> None:
 
 def show_json(value: object, *, indent: int | None = None) -> None:
     """Write a value as JSON and a newline to stdout."""
-    from quiltctl.model.document import encode
+    write(_json(value, indent=indent))
 
-    text = encode(value, indent=indent)
-    write(f"{harmless_json(text) if sys.stdout.isatty() else text}\n")
+
+def line_writer(format: str) -> Callable[[object], str]:
+    """Return what makes a line of each value of a stream: JSON without blanks, or the template's text.
+
+    Raises:
+        UsageError: the template cannot be read; the writer raises it where the template asks for what is not there.
+    """
+    if asks_json(format):
+        return lambda value: _json(value, compact=True)
+    from quiltctl.ui.template import compile_template
+
+    template, clean, end = compile_template(format), _cleaner(), _end(format)
+    return lambda value: template.render(value, clean=clean) + end
 
 
 def cell(value: object) -> str:
@@ -88,13 +99,27 @@ def cell(value: object) -> str:
     return str(value)
 
 
+def _json(value: object, *, indent: int | None = None, compact: bool = False) -> str:
+    from quiltctl.model.document import encode
+
+    text = encode(value, indent=indent, compact=compact)
+    return f"{harmless_json(text) if sys.stdout.isatty() else text}\n"
+
+
+def _cleaner() -> Callable[[str], str] | None:
+    """Return what values go through: bytes pass a pipe as they are, a terminal would obey what stands in them."""
+    return harmless if sys.stdout.isatty() else None
+
+
+def _end(source: str) -> str:
+    """Return what ends each rendering: a newline, unless the template has one."""
+    return "" if source.endswith(("\n", "\\n")) else "\n"
+
+
 def _by_template(source: str, values: Sequence[object]) -> str:
     from quiltctl.ui.template import compile_template
 
-    template = compile_template(source)
-    # Bytes go through a pipe as they are; a terminal would obey what stands in them.
-    clean = harmless if sys.stdout.isatty() else None
-    end = "" if source.endswith(("\n", "\\n")) else "\n"
+    template, clean, end = compile_template(source), _cleaner(), _end(source)
     if template.takes_all:
         return template.render(values, clean=clean) + end
     return "".join(template.render(value, clean=clean) + end for value in values)

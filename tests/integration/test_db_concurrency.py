@@ -13,7 +13,6 @@ from quiltctl.db import containers, meta, migrate
 from quiltctl.db.connection import open_to_read, open_to_write, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from quiltctl.paths import Paths
@@ -92,7 +91,7 @@ def race(script: str, *arguments: str, runners: int) -> list[str]:
 
 
 @pytest.fixture
-def made(quilt_root: Paths) -> Iterator[Paths]:
+def made(quilt_root: Paths) -> Paths:
     """Give a root whose database is there."""
     open_to_write(quilt_root).close()
     return quilt_root

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from quiltctl.cli import table
-from quiltctl.cli.line import GLOBALS, VERSION
+from quiltctl.cli.line import GLOBALS, VERSION, globals_beside, renamed
+from quiltctl.cli.spelling import names_of
 from quiltctl.model.parameters import Argument, Flag, Option
 from quiltctl.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from quiltctl.model.parameters import Parameter, Verb
+    from quiltctl.model.parameters import Verb
 
 CONTAINERS = "ps -a --noheading --format '{{.Names}}'"
 RUNNING = "ps --noheading --format '{{.Names}}'"
@@ -40,12 +41,11 @@ def entries() -> list[Entry]:
 
 def entry_of(name: str, verb: Verb, phrases: tuple[str, ...]) -> Entry:
     """Return the entry of one verb; what is refused is not offered."""
-    taken = {text for parameter in verb.parameters if not isinstance(parameter, Argument) for text in parameter.names}
-    common = [_without(parameter, taken) for parameter in GLOBALS]
+    own = [renamed(p, names_of(p)) for p in verb.parameters if isinstance(p, Flag | Option)]
     return Entry(
         name,
         phrases,
-        tuple(p for p in (*verb.parameters, *common) if isinstance(p, Flag | Option)),
+        (*own, *globals_beside(verb.parameters)),
         tuple(p for p in verb.parameters if isinstance(p, Argument)),
         verb.words_end_options,
     )
@@ -63,8 +63,3 @@ def menus() -> dict[str, dict[str, str]]:
         noun: {word: table.SUMMARIES[verb] for word, verb in words.items()} for noun, words in table.GROUPS.items()
     }
     return {"": top, **nouns}
-
-
-def _without(parameter: Parameter, taken: set[str]) -> Parameter:
-    fields = parameter.to_dict()
-    return type(parameter)(**{**fields, "names": tuple(name for name in fields["names"] if name not in taken)})

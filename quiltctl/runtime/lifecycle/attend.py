@@ -16,31 +16,22 @@ from quiltctl.runtime.relay import Relay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
-    from quiltctl.paths import Paths
-    from quiltctl.runtime.lifecycle.start import Run
+    from quiltctl.runtime.lifecycle.start import Begun, Run
     from quiltctl.runtime.spawn import Shim
 
 
-def attend(
-    paths: Paths,
-    connection: sqlite3.Connection,
-    name: str,
-    run: Run,
-    shim: Shim,
-    *,
-    streams: Sequence[str],
-    proxy_signals: bool,
-) -> int:
-    """Carry the program's input and output until it has ended, and return its exit code.
+def attend(begun: Begun, *, streams: Sequence[str], proxy_signals: bool) -> int:
+    """Wait until the program runs, carry its input and output until it has ended, and return its exit code.
 
     Of the ``streams`` stdin, stdout and stderr the named ones are carried; none named is all.
 
     Raises:
+        QuiltError: the program did not come to run.
         KernelError: the shim was killed, and the container with it: nobody knows the code.
     """
+    run, shim = begun.wait(), begun.shim
     init_fd = pidfd.open_verified(run.pid, run.pid_started)
     codes: list[int] = []
 
@@ -50,7 +41,7 @@ def attend(
 
     def hear_end() -> None:
         if shim.hear_answer() == ("exited",):
-            over = settle.settle(paths, connection, run.container_id)
+            over = settle.settle(begun.paths, begun.connection, run.container_id)
             if over is not None and over.exit_code is not None:
                 codes.append(over.exit_code)
             _acknowledge(shim)
@@ -63,7 +54,7 @@ def attend(
     relay.carry(shim.answer_fd, hear_end, forward if proxy_signals else None)
     if codes:
         return codes[0]
-    return _code_without_shim(paths, connection, name, run)
+    return _code_without_shim(begun, run)
 
 
 def _carried(fd: int, wanted: bool) -> int:  # noqa: FBT001 (one caller, beside it)
@@ -82,15 +73,16 @@ def _acknowledge(shim: Shim) -> None:
         return
 
 
-def _code_without_shim(paths: Paths, connection: sqlite3.Connection, name: str, run: Run) -> int:
+def _code_without_shim(begun: Begun, run: Run) -> int:
     """Return the code from the row or the events: somebody else has written the end, or removed the container."""
+    connection = begun.connection
     container = containers.get(connection, run.container_id)
     if container is not None and container.generation == run.generation:
-        container = observe.observe(connection, paths, container)
+        container = observe.observe(connection, begun.paths, container)
         if container is not None and container.exit_code is not None:
             return container.exit_code
     else:
         last = containers.last_exit(connection, run.container_id)
         if last is not None and last[1] is not None:
             return last[1]
-    raise errors.KernelError(f"the shim of {name} was killed, and the container with it: its exit code is unknown")
+    raise errors.KernelError(f"the shim of {begun.spec.name} was killed, and the container with it: its exit code is unknown")

@@ -8,7 +8,6 @@ import time
 from quiltctl.db import cleanup
 from quiltctl.db.connection import transaction
 from quiltctl.runtime import cgroups
-from quiltctl.runtime.tree import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +49,8 @@ def discard_all(paths: Paths, connection: sqlite3.Connection, container_ids: Seq
 
     Returns a sentence for each that could not be removed; its task stays, for gc to try again.
     """
+    from quiltctl.runtime.tree import remove_tree  # ctypes: 3 ms that a start need not pay
+
     problems: dict[str, str] = {}
     for container_id in container_ids:
         try:

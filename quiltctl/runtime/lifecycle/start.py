@@ -20,6 +20,32 @@ if TYPE_CHECKING:
     from quiltctl.runtime.spawn import Shim
 
 
+class Begun(Value):
+    """A start whose order is given: build is at work. What the caller needs afterwards it may import meanwhile."""
+
+    paths: Paths
+    connection: sqlite3.Connection
+    spec: Spec
+    generation: int
+    shim: Shim
+
+    def wait(self) -> Run:
+        """Return once the program runs.
+
+        Raises:
+            QuiltError: it did not come to run; the row says so, or is gone with --rm.
+        """
+        answer = self.shim.hear_answer()
+        if answer and answer[0] == "running":
+            return Run(self.spec.id, self.generation, int(answer[1]), int(answer[2]))
+        if answer:
+            raise refusal_of(answer)
+        container = containers.get(self.connection, self.spec.id)
+        if container is not None:
+            reap.reap(self.paths, self.connection, container)
+        raise errors.KernelError(f"cannot start {self.spec.name}: its shim was killed before the program ran")
+
+
 class Run(Value):
     """One run of a container that has begun: its first process, by pid and start time."""
 
@@ -31,32 +57,32 @@ class Run(Value):
 
 def create_and_start(
     paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, *, attached: bool
-) -> Run:
-    """Make a container and start it: `run`. Returns once its program runs.
+) -> Begun:
+    """Make a container and start it: `run`.
 
     Raises:
         Conflict: the name is taken.
-        QuiltError: the program did not come to run; the row says so, or is gone with --rm.
     """
     pid, started = shim.identify()
     with transaction(connection):
         spec = create.insert(paths, connection, spec)
         generation = _begin(connection, spec.id, pid, started)
-    return _launch(paths, connection, spec, shim, generation, attached=attached)
+    shim.give_order(_order(paths, spec, generation, attached=attached))
+    return Begun(paths, connection, spec, generation, shim)
 
 
-def start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, *, attached: bool) -> Run:
+def start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, *, attached: bool) -> Begun:
     """Start a container that exists and does not run; its files are as its last run left them.
 
     Raises:
         WrongState: somebody else has started it meanwhile.
-        QuiltError: the program did not come to run; the row says so.
     """
     pid, started = shim.identify()
     with transaction(connection):
         generation = _begin(connection, spec.id, pid, started)
         discard.plan(paths, connection, spec.id)
-    return _launch(paths, connection, spec, shim, generation, attached=attached)
+    shim.give_order(_order(paths, spec, generation, attached=attached))
+    return Begun(paths, connection, spec, generation, shim)
 
 
 def _begin(connection: sqlite3.Connection, container_id: str, shim_pid: int, shim_started: int) -> int:
@@ -66,22 +92,6 @@ def _begin(connection: sqlite3.Connection, container_id: str, shim_pid: int, shi
     if generation is None:
         raise errors.WrongState(f"cannot start {container_id[:12]}: it is running already")
     return generation
-
-
-def _launch(
-    paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, generation: int, *, attached: bool
-) -> Run:
-    """Give the order and wait for the answer."""
-    shim.give_order(_order(paths, spec, generation, attached=attached))
-    answer = shim.hear_answer()
-    if answer and answer[0] == "running":
-        return Run(spec.id, generation, int(answer[1]), int(answer[2] or 0))
-    if answer:
-        raise refusal_of(answer)
-    container = containers.get(connection, spec.id)
-    if container is not None:
-        reap.reap(paths, connection, container)
-    raise errors.KernelError(f"cannot start {spec.name}: its shim was killed before the program ran")
 
 
 def _order(paths: Paths, spec: Spec, generation: int, *, attached: bool) -> dict[str, Any]:

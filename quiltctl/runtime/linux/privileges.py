@@ -26,6 +26,11 @@ def forbid_dumps() -> None:
     prctl.set_dumpable(False)
 
 
+def set_title(title: str) -> None:
+    """Replace what `ps` shows of this process, which as a fork shows the whole command line that it came from."""
+    prctl.set_proctitle(title)
+
+
 def read_last_capability() -> int:
     """Return the number of the highest capability the kernel knows. Read it while /proc is still the host's."""
     with open(_LAST_CAPABILITY, "rb", buffering=0) as file:

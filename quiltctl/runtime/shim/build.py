@@ -1,8 +1,8 @@
 """The first helper of the shim: it makes the container, reports, and ends.
 
-Forked by the watch before the order is there, so that what it imports (ctypes, sqlite3, prctl: 10 ms) is loaded
-while quiltctl still writes to the database. Then it prepares the folder and the cgroup, makes the overlay, clones
-the container's first process as a child of the watch, and waits for the exec. A program that runs is written to the
+It lives in the PID namespace of the watch, beside it, and is forked before the order is there, so that what it needs
+(ctypes, prctl) is imported while quiltctl still writes to the database. Then it prepares the folder and the cgroup,
+makes the overlay, clones the container's first process, and waits for the exec. A program that runs is written to the
 database and told to quiltctl; whatever fails is undone, written and told instead.
 """
 
@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-_ANSWER_FD = 1
+_SIGKILL = 9
 
 
 class Born(Value):
@@ -35,24 +35,24 @@ class Born(Value):
     failure_fd: int
 
 
-def main(order_fd: int, born_fd: int, stdio_fds: tuple[int, int, int]) -> NoReturn:
+def main(order_fd: int, answer_fd: int, ready_fd: int, *stdio_fds: int) -> NoReturn:
     """Make the container that the order describes; tell the watch its pid, and quiltctl how it went."""
     try:
         with open(order_fd, "rb") as file:
-            order: dict[str, Any] = marshal.load(file)  # noqa: S302 (from the watch, our parent)
+            order: dict[str, Any] = marshal.load(file)  # noqa: S302 (from quiltctl, whose fork this is)
     except (EOFError, ValueError):
-        os._exit(0)  # the watch got none: quiltctl has changed its mind
+        os._exit(0)  # quiltctl has changed its mind
     try:
-        answer = _build(order, born_fd, stdio_fds)
+        answer = _build(order, ready_fd, stdio_fds)
     except Exception as error:  # noqa: BLE001 (the last one that can tell)
-        answer = ("failed", "125", f"the shim failed: {type(error).__name__}: {error}", "")
+        answer = ("failed", "failed", f"the shim failed: {type(error).__name__}: {error}", "")
     try:
-        os.write(_ANSWER_FD, marshal.dumps(answer))
+        os.write(answer_fd, marshal.dumps(answer))
     finally:
         os._exit(0)
 
 
-def _build(order: dict[str, Any], born_fd: int, stdio_fds: tuple[int, int, int]) -> tuple[str, ...]:
+def _build(order: dict[str, Any], ready_fd: int, stdio_fds: tuple[int, ...]) -> tuple[str, ...]:
     """Make the container and return the answer: running, or failed with code and sentence."""
     paths = Paths(order["root"])
     spec = Spec(**order["spec"])
@@ -64,17 +64,17 @@ def _build(order: dict[str, Any], born_fd: int, stdio_fds: tuple[int, int, int])
         failure = program.Failure("prepare", "kernel", error.errno or 0, str(error.filename or ""))
     if born is not None and failure is None:
         if settle.note_running(paths, spec.id, order["generation"], pid=born.host_pid, started=born.started):
-            os.write(born_fd, str(born.pid).encode())
+            os.write(ready_fd, f"{os.getpid()} {born.pid}".encode())
             return ("running", str(born.host_pid), str(born.started))
         failure = program.Failure("running", "kernel", 0, "", "the container was removed while it started")
-        os.kill(born.pid, 9)
+        os.kill(born.pid, _SIGKILL)
     refusal = explain(spec, failure)
     settle.note_failure(paths, spec, order["generation"], refusal)
     return ("failed", refusal.code, str(refusal), refusal.hint or "")
 
 
 def _launch(
-    paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int, int, int]
+    paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int, ...]
 ) -> Born:
     """Make everything ready and clone the first process.
 
@@ -102,12 +102,11 @@ def _launch(
         root_dir=f"{container_dir}/root",
         steps=steps,
         joinable=joinable,
-        stdio_fds=stdio_fds if spec.interactive else (-1, *stdio_fds[1:]),
+        stdio_fds=(stdio_fds[0] if spec.interactive else -1, stdio_fds[1], stdio_fds[2]),
         failure_fd=failure_w,
         last_capability=privileges.read_last_capability(),
     )
-    flags = sandbox.namespaces_of(spec) | processes.CLONE_PARENT
-    pid = processes.clone(flags, cgroup_fd=joinable.unified_fd)
+    pid = processes.clone(sandbox.namespaces_of(spec), cgroup_fd=joinable.unified_fd)
     if pid == 0:
         sandbox.contain(cell)
     os.close(failure_w)

@@ -130,7 +130,7 @@ class Log:
 
     def _numbers(self) -> list[int]:
         names = posix.listdir(self._dir_fd)
-        return sorted(int(name[:-4]) for name in names if name.endswith(".log") and name[:-4].isdigit())
+        return sorted(int(name[:-4]) for name in names if name.endswith(".log") and name[:-4].isdecimal())
 
     def _open(self, number: int) -> None:
         flags = posix.O_RDWR | posix.O_APPEND | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC

@@ -1,8 +1,8 @@
 """The watch: the one process that stays beside a container, for seconds or for weeks.
 
 Its life. It is started by quiltctl as PID 1 of a PID namespace of its own, in which the container's is nested: when
-it dies, by whatever cause, the kernel kills the container with it. It forks ``build``, which makes the container and
-ends; the container's first process is a child of the watch. From then on it sleeps in poll(2), and wakes when the
+it dies, by whatever cause, the kernel kills the container with it. Beside it, in the same namespace, ``build`` makes
+the container, tells the pid of its first process, and ends, which makes that the watch's child. The watch sleeps in poll(2), and wakes when the
 container has written something (it goes to the log and to whoever is attached), when a command has written to
 the control FIFO, when the timeout has passed, or when the first process has ended. Then it drains the output, writes
 the exit record, durably, and has the end written to the database: by the quiltctl that waits in the foreground, if
@@ -26,24 +26,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any, NoReturn
 
+# The descriptors it is born with (runtime/spawn.py).
 ORDER_FD = 0
 ANSWER_FD = 1
 CLIENT_FDS = (3, 4, 5)
 """The ends that a waiting quiltctl passes: its standard input, and where output and errors go."""
+OUTPUT_FD = 6
+ERROR_FD = 7
+INPUT_FD = 8
+"""The container's standard streams."""
+READY_FD = 9
+"""Where build tells that the program runs."""
 ACKNOWLEDGE_MS = 2000
 """How long the foreground may take to write the end to the database before ``settle`` does it."""
 SIGKILL = 9
-_WNOHANG = 1
 SETTLE = "import sys;sys.path[:]=sys.argv[3:];from quiltctl.runtime.shim.settle import main;main(*sys.argv[1:3])"
 
 
 class _Watched:
     """What the watch knows of the container it watches."""
 
-    __slots__ = ("ended_as", "feed", "init_pid", "pumps", "stop_requested", "timed_out")
+    __slots__ = ("build_fd", "ended_as", "feed", "init_pid", "pumps", "stop_requested", "timed_out")
 
     def __init__(self) -> None:
         self.init_pid = 0
+        self.build_fd = -1
         self.pumps: list[Pump] = []
         self.feed: Feed | None = None
         self.ended_as: int | None = None
@@ -53,32 +60,16 @@ class _Watched:
 
 def main(order_file: IO[bytes]) -> NoReturn:
     """Watch over one run of a container; the order comes through the file."""
-    out_r, out_w = posix.pipe2(posix.O_CLOEXEC)
-    err_r, err_w = posix.pipe2(posix.O_CLOEXEC)
-    in_r, in_w = posix.pipe2(posix.O_CLOEXEC)
-    order_r, order_w = posix.pipe2(posix.O_CLOEXEC)
-    born_r, born_w = posix.pipe2(posix.O_CLOEXEC)
-    if posix.fork() == 0:
-        # Forked before the order is there: it imports what building needs while quiltctl writes to the database.
-        for fd in (out_r, err_r, in_w, order_w, born_r):
-            posix.close(fd)
-        from quiltctl.runtime.shim.build import main as build
-
-        build(order_r, born_w, (in_r, out_w, err_w))
-    for fd in (out_w, err_w, in_r, order_r, born_w):
-        posix.close(fd)
-    _be_spared()  # after the fork: the container inherits the score of build
+    _be_spared()
     try:
         order: dict[str, Any] = marshal.load(order_file)  # noqa: S302 (from the quiltctl that started us)
     except (EOFError, ValueError):
         posix._exit(0)  # quiltctl has changed its mind: no such image, a name that is taken
-    _write_all(order_w, marshal.dumps(order))
-    posix.close(order_w)
     watched = _Watched()
-    watched.init_pid = _wait_for_birth(born_r)
+    _wait_for_birth(watched)
     if watched.init_pid == 0:
         posix._exit(0)  # build has told why, and undone what it had done
-    _follow(order, watched, out_r, err_r, in_w)
+    _follow(order, watched)
     _finish(order, watched)
 
 
@@ -93,25 +84,30 @@ def _be_spared() -> None:
             continue
 
 
-def _wait_for_birth(born_fd: int) -> int:
-    """Return the pid of the container's first process once the program runs, or 0 when it came to nothing."""
-    pid = int(posix.read(born_fd, 32) or b"0")
-    posix.close(born_fd)
-    return pid
+def _wait_for_birth(watched: _Watched) -> None:
+    """Learn from build which process is the container's first, once the program runs, or that it came to nothing."""
+    build_pid, _, init_pid = posix.read(READY_FD, 64).partition(b" ")
+    if init_pid:
+        watched.init_pid = int(init_pid)
+        try:
+            watched.build_fd = posix.pidfd_open(int(build_pid))
+        except ProcessLookupError:  # it has ended already
+            watched.build_fd = -1
+    posix.close(READY_FD)
 
 
-def _follow(order: dict[str, Any], watched: _Watched, out_r: int, err_r: int, in_w: int) -> None:
+def _follow(order: dict[str, Any], watched: _Watched) -> None:
     """Carry output and input until the first process has ended, and everything it wrote has been read."""
     log = None
     if order["log_driver"] != "none":
         log_fd = posix.open(order["log_dir"], posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
         log = Log(log_fd, order["log_bytes"], order["log_files"])
     client_in, client_out, client_err = CLIENT_FDS if order["attached"] else (-1, -1, -1)
-    watched.pumps = [Pump("stdout", out_r, client_out, log), Pump("stderr", err_r, client_err, log)]
+    watched.pumps = [Pump("stdout", OUTPUT_FD, client_out, log), Pump("stderr", ERROR_FD, client_err, log)]
     if client_in >= 0 and order["interactive"]:
-        watched.feed = Feed(client_in, in_w)
+        watched.feed = Feed(client_in, INPUT_FD)
     elif not order["interactive"]:
-        posix.close(in_w)
+        posix.close(INPUT_FD)
     control_fd = posix.open(order["control"], posix.O_RDWR | posix.O_NONBLOCK | posix.O_CLOEXEC)
     init_fd = posix.pidfd_open(watched.init_pid)
     deadline = time.monotonic() + order["timeout_s"] if order["timeout_s"] else None
@@ -162,14 +158,16 @@ def _poll_once(watched: _Watched, init_fd: int, control_fd: int, deadline: float
 
 
 def _reap(watched: _Watched) -> None:
-    """Reap whoever has ended: build, and at last the container's first process."""
-    while True:
-        try:
-            pid, status = posix.waitpid(-1, _WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
+    """Reap the container's first process, and whatever else has become ours.
+
+    A program that was very quick may have ended before build, and be build's child still.
+    """
+    if watched.build_fd >= 0:
+        poller = select.poll()
+        poller.register(watched.build_fd, select.POLLIN)
+        poller.poll()
+    while watched.ended_as is None:
+        pid, status = posix.waitpid(-1, 0)
         if pid == watched.init_pid:
             code = posix.waitstatus_to_exitcode(status)
             watched.ended_as = code if code >= 0 else 128 - code

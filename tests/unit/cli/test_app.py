@@ -55,17 +55,16 @@ Arguments:
   THINGS...  Their names.
 
 Options:
-  -a, --all                       Also the hidden ones.
-  -q, --quiet                     Names only.
-  -s, --stream / --no-stream      Go on.
-  --format FORMAT                 A template [of Go].
-  -t, --time INTEGER              Seconds.
-  -f, --filter KEY=VALUE          Only these.
-  --sort name|size                By what.
-  --root DIR                      Keep everything below this directory.
-  --log-level LEVEL               With `debug`, errors come with their
-                                  traceback.
-  -h, --help                      Show this help.
+  -a, --all                   Also the hidden ones.
+  -q, --quiet                 Names only.
+  -s, --stream / --no-stream  Go on.
+  --format FORMAT             A template [of Go].
+  -t, --time INTEGER          Seconds.
+  -f, --filter KEY=VALUE      Only these.
+  --sort name|size            By what.
+  --root DIR                  Keep everything below this directory.
+  --log-level LEVEL           With `debug`, errors come with their traceback.
+  -h, --help                  Show this help.
 
   Examples:
     quiltctl list -a  # also the hidden ones
@@ -89,8 +88,8 @@ Usage: quiltctl run [OPTIONS] IMAGE [COMMAND...]
   Run a thing.
 
 Arguments:
-  IMAGE         What to run.  [required]
-  [COMMAND...]  And how.
+  IMAGE       What to run.  [required]
+  COMMAND...  And how.
 
 Options:
   -i, --interactive    Keep standard input.

@@ -45,7 +45,7 @@ def add(connection: sqlite3.Connection) -> Callable[..., str]:
     """Give a function that adds the container of a number, brings it into a state and returns its id."""
 
     def add_container(number: int, state: str = "created", **given: Any) -> str:
-        container_id = given.pop("container_id", f"{number:064x}")
+        container_id: str = given.pop("container_id", f"{number:064x}")
         wanted = {"name": f"c{number}", "image_id": None, "image_name": "busybox", "command": '["true"]'}
         with transaction(connection):
             containers.insert(

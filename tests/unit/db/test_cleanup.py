@@ -61,25 +61,6 @@ def test_complete_twice_is_no_error(connection: sqlite3.Connection) -> None:
     assert [cleanup.complete(connection, GONE), cleanup.complete(connection, GONE)] == [1, 0]
 
 
-def test_complete_task_is_late_when_the_resource_was_made_anew(connection: sqlite3.Connection) -> None:
-    """A sweeper that read the task before the container was started again does not close it."""
-    cleanup.plan(connection, GONE, "cgroup", "r")
-    cleanup.complete(connection, GONE)
-    cleanup.plan(connection, GONE, "cgroup", "r")
-    (read,) = cleanup.open_tasks(connection)
-    cleanup.complete(connection, GONE)
-    cleanup.plan(connection, GONE, "cgroup", "r")
-    assert cleanup.complete_task(connection, read) is False
-    assert states(connection) == [("cgroup", "r", "pending", 0, None)]
-
-
-def test_complete_task_closes_what_is_as_it_was_read(connection: sqlite3.Connection) -> None:
-    """A task that nobody touched is closed, once."""
-    cleanup.plan(connection, GONE, "cgroup", "r")
-    (read,) = cleanup.open_tasks(connection)
-    assert [cleanup.complete_task(connection, read), cleanup.complete_task(connection, read)] == [True, False]
-
-
 def test_fail_counts_attempts_and_keeps_the_last_error(connection: sqlite3.Connection) -> None:
     """A task that fails stays open, with how often and why."""
     cleanup.plan(connection, GONE, "cgroup", "r")
@@ -123,10 +104,23 @@ def test_open_tasks_have_everything_of_a_removed_container(
     assert [task.type for task in cleanup.open_tasks(connection)] == ["rootfs"]
 
 
-def test_delete_completed_forgets_what_is_gone(connection: sqlite3.Connection) -> None:
-    """Only rows of what is gone are deleted."""
-    cleanup.plan(connection, GONE, "cgroup", "a")
-    cleanup.plan(connection, GONE, "mounts", "b")
-    cleanup.complete(connection, GONE, "cgroup")
-    assert cleanup.delete_completed(connection) == 1
-    assert states(connection) == [("mounts", "b", "pending", 0, None)]
+def test_delete_completed_orphans_keeps_what_a_container_may_need_again(
+    connection: sqlite3.Connection, add: Callable[..., str]
+) -> None:
+    """Rows of what is gone are deleted once their container is gone too; open ones stay."""
+    kept = add(1, "exited")
+    for owner in (kept, GONE):
+        cleanup.plan(connection, owner, "cgroup", "a")
+        cleanup.plan(connection, owner, "mounts", "b")
+        cleanup.complete(connection, owner, "cgroup")
+    cleanup.delete_completed_orphans(connection)
+    left = [(task.container_id, task.type) for task in cleanup.all_tasks(connection)]
+    assert left == [(kept, "cgroup"), (kept, "mounts"), (GONE, "mounts")]
+
+
+def test_forget_deletes_every_task_of_a_container(connection: sqlite3.Connection) -> None:
+    """What was removed with everything it had leaves no task."""
+    for owner in (GONE, "e" * 64):
+        cleanup.plan(connection, owner, "cgroup", "a")
+    cleanup.forget(connection, GONE)
+    assert [task.container_id for task in cleanup.all_tasks(connection)] == ["e" * 64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,7 +109,7 @@ def test_tail_is_the_end_of_all(
     """Whatever the lines, segments and blocks are, tail is what a reader of everything sees last."""
     folder = tmp_path_factory.mktemp("log")
     edges = [0, *sorted(cuts), len(lines)]
-    for number, (begin, end) in enumerate(zip(edges, edges[1:], strict=False), 1):
+    for number, (begin, end) in enumerate(pairwise(edges), 1):
         segment(
             folder, number, *(line(0, text) for text in lines[begin:end]), torn if number == len(edges) - 1 else b""
         )

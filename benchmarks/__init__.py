@@ -1,0 +1,1 @@
+"""What quiltctl's speed is compared with, and how: `script/bench --help`."""

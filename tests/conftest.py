@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from quiltctl.db.connection import open_to_write
 from quiltctl.paths import Paths
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
@@ -81,6 +83,14 @@ def quilt_root() -> Iterator[Paths]:
     folder = tempfile.mkdtemp(prefix="quilt-test-")
     yield Paths(os.path.realpath(f"{folder}/root"))
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(quilt_root: Paths) -> Iterator[sqlite3.Connection]:
+    """Give a connection that may write to the database of ``quilt_root``, made for this test."""
+    connection = open_to_write(quilt_root)
+    yield connection
+    connection.close()
 
 
 @pytest.fixture(scope="session")

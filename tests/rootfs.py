@@ -5,11 +5,13 @@ Reached through the fixture ``rootfs`` of conftest.py, because test modules are 
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import tarfile
 import uuid
 from pathlib import Path
+from typing import Any
 
 BUSYBOX = "/usr/bin/busybox"
 CACHE = Path("~/.cache/quiltctl-tests").expanduser()
@@ -74,6 +76,23 @@ def tar_of(tree: Path, target: Path, compression: str = "") -> Path:
             subprocess.run([program, "-q", "-c", str(plain)], check=True, stdout=out)
         plain.unlink()
     return target
+
+
+def archive_of(*members: dict[str, Any], format: int = tarfile.PAX_FORMAT) -> bytes:
+    """Return an archive of exactly these members, however hostile.
+
+    A member is the attributes of a TarInfo; ``content`` is its bytes, ``type`` a regular file where it is not said.
+    """
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=format) as archive:
+        for given in members:
+            member = tarfile.TarInfo()
+            content = given.get("content", b"")
+            for key, value in {"size": len(content), "mode": 0o644, "mtime": _EPOCH_S, **given}.items():
+                if key != "content":
+                    setattr(member, key, value)
+            archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
 
 
 def debian_tar() -> Path:

@@ -7,7 +7,7 @@ It is loaded for help and for whatever the fast reader did not understand, which
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer  # noqa: TID253 (this module is imported inside the functions that need it)
 from typer.core import TyperCommand  # noqa: TID253
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 GLOBAL_PANEL = "Options of every command"
 GLOBAL_KEYS = frozenset(key_of(parameter) for parameter in GLOBALS)
-_LITERAL: Any = Literal  # made at run time, which type checkers do not know
 
 
 def read(path: Sequence[str], verb: Verb, line: Sequence[str]) -> dict[str, Any] | None:
@@ -100,11 +99,24 @@ def _declared(parameter: Flag | Option | Argument, *, rich: bool) -> inspect.Par
         opposite = f"/{spelling.negative(parameter)}" if parameter.default else ""
         info = typer.Option(parameter.default, first + opposite, *others, help=text, show_default=False)
     else:
-        key, kind = key_of(parameter), _LITERAL[parameter.choices] if parameter.choices else parameter.kind
+        key, kind = key_of(parameter), parameter.kind
         kind = list[kind] if parameter.multiple else kind
-        info = typer.Option(default_of(parameter), *parameter.names, help=text, metavar=metavar_of(parameter))
+        choose = _chooser(parameter.choices) if parameter.choices else None
+        metavar = metavar_of(parameter)
+        info = typer.Option(default_of(parameter), *parameter.names, help=text, metavar=metavar, parser=choose)
     info.rich_help_panel = GLOBAL_PANEL if key in GLOBAL_KEYS else None
     return inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=kind)
+
+
+def _chooser(choices: tuple[str, ...]) -> Callable[[str], str]:
+    """Return a parser of one of these words. Not a Literal, of which Typer takes no list."""
+
+    def choose(word: str) -> str:
+        if word not in choices:
+            raise typer.BadParameter(f'"{word}" is not one of {", ".join(choices)}')
+        return word
+
+    return choose
 
 
 def _examples(verb: Verb, *, rich: bool) -> str:

@@ -22,7 +22,7 @@ VERB = Verb(
     summary="Print the completion script of a shell.",
     description="Load it in the shell's start-up file. Verbs, options and their values are completed, and the names of"
     " containers and images.",
-    parameters=(Argument("shell", "bash, zsh or fish."),),
+    parameters=(Argument("shell", "bash, zsh or fish.", completes="shell"),),
     examples=(
         ("source <(quiltctl completion bash)", "in ~/.bashrc"),
         ("source <(quiltctl completion zsh)", "in ~/.zshrc, after compinit"),

@@ -29,6 +29,11 @@ class Choice(Value):
     chosen: tuple[Chosen, ...]
     missing: tuple[tuple[str, errors.QuiltError], ...]
 
+    @property
+    def in_order(self) -> list[Chosen | errors.QuiltError]:
+        """Return the containers, then the errors."""
+        return [*self.chosen, *(error for _, error in self.missing)]
+
 
 def choose(
     paths: Paths,

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from quiltctl.model.image import Image
+    from quiltctl.model.parameters import Parameter
     from quiltctl.model.spec import Spec
 
-OPTIONS = (
+OPTIONS: tuple[Parameter, ...] = (
     Option(("--name",), "Give the container a name; without, it gets a random one.", metavar="NAME"),
     Flag(("--replace",), "Remove the container that has the name, also one that runs."),
     Flag(("--interactive", "-i"), "Keep standard input open and pass it on."),
@@ -85,7 +86,7 @@ def check(options: dict[str, Any]) -> None:
     if options["name"]:
         check_name(options["name"])
     if options["pull"] in {"always", "newer"}:
-        raise UsageError(f'cannot pull: --pull {options["pull"]} is not part of this version', hint="import an archive")
+        raise UsageError(f"cannot pull: --pull {options['pull']} is not part of this version", hint="import an archive")
     if options["workdir"] and not options["workdir"].startswith("/"):
         raise UsageError(f'invalid working directory "{options["workdir"]}": it is not an absolute path')
     if options["stop_signal"]:
@@ -213,4 +214,3 @@ def _log_limits(given: list[str]) -> tuple[int, int]:
     if limits["max-size"] < 4096 or limits["max-file"] < 1:  # noqa: PLR2004 (a page)
         raise UsageError("a log needs max-size of 4k or more and max-file of 1 or more")
     return limits["max-size"], limits["max-file"]
-

@@ -58,9 +58,9 @@ def check_text(text: str, what: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise UsageError(f"invalid {what} {ascii(text)}: it is not UTF-8") from error
+        raise UsageError(f"invalid {what} {text!a}: it is not UTF-8") from error
     if "\0" in text:
-        raise UsageError(f"invalid {what} {ascii(text)}: it holds a NUL")
+        raise UsageError(f"invalid {what} {text!a}: it holds a NUL")
     return text
 
 

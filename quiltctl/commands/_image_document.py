@@ -19,6 +19,7 @@ def image_document(paths: Paths, image: Image, names: Sequence[str]) -> dict[str
     config = image.config
     return {
         "Id": image.id,
+        "Digest": f"sha256:{image.id}",
         "RepoTags": list(names),
         "RepoDigests": [],
         "Parent": "",

@@ -11,7 +11,6 @@ from quiltctl.model.parameters import Argument, Flag, Option, Refused, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-
     from quiltctl.db.containers import Container
     from quiltctl.paths import Paths
 
@@ -24,7 +23,9 @@ VERB = Verb(
     parameters=(
         Flag(("--detach", "-d"), "Let it run in the background and print the id of the session."),
         Flag(("--interactive", "-i"), "Pass standard input on."),
-        Option(("--env", "-e"), "Set a variable; without =VALUE, as it is here.", multiple=True, metavar="NAME[=VALUE]"),
+        Option(
+            ("--env", "-e"), "Set a variable; without =VALUE, as it is here.", multiple=True, metavar="NAME[=VALUE]"
+        ),
         Option(("--env-file",), "Read variables from a file.", multiple=True, metavar="FILE", completes="file"),
         Option(("--user", "-u"), "Run as this user, name or number.", metavar="USER[:GROUP]"),
         Option(("--workdir", "-w"), "Start in this directory of the container.", metavar="DIR"),
@@ -92,6 +93,7 @@ def _running(container: Container | None, word: str) -> Container:
         raise errors.WrongState(f"cannot exec in {container.name}: it is paused")
     if container.state != "running":
         raise errors.WrongState(
-            f"cannot exec in {container.name}: it is not running", hint=f"start it with: quiltctl start {container.name}"
+            f"cannot exec in {container.name}: it is not running",
+            hint=f"start it with: quiltctl start {container.name}",
         )
     return container

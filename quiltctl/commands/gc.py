@@ -22,9 +22,7 @@ VERB = Verb(
     parameters=(
         Flag(("--dry-run",), "Say what would be done, and do nothing."),
         shared.JSON,
-        Option(
-            ("--exited-older-than",), "Remove containers that ended longer ago than this.", metavar="DURATION"
-        ),
+        Option(("--exited-older-than",), "Remove containers that ended longer ago than this.", metavar="DURATION"),
         Flag(("--images",), "Remove images that no container uses."),
         Option(("--events-older-than",), "Forget events from longer ago than this.", metavar="DURATION"),
     ),
@@ -66,7 +64,8 @@ def show(findings: list[Finding], *, as_json: bool, dry_run: bool = False) -> in
         from quiltctl.model.document import encode
 
         rows = [
-            {"kind": one.kind, "name": one.name, "action": one.action, "problem": one.problem or None} for one in findings
+            {"kind": one.kind, "name": one.name, "action": one.action, "problem": one.problem or None}
+            for one in findings
         ]
         sys.stdout.write(f"{encode(rows, indent=4)}\n")
     else:

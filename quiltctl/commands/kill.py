@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from quiltctl import errors
 from quiltctl.commands import _parameters as shared
 from quiltctl.commands._many import each
 from quiltctl.model.parameters import Flag, Option, Verb
@@ -11,7 +12,6 @@ from quiltctl.model.signals import parse_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from quiltctl import errors
     from quiltctl.commands._choose import Chosen
     from quiltctl.paths import Paths
 
@@ -31,9 +31,7 @@ VERB = Verb(
 )
 
 
-def command(
-    paths: Paths, *, signal: str, all: bool, latest: bool, cidfile: list[str], containers: list[str]
-) -> int:
+def command(paths: Paths, *, signal: str, all: bool, latest: bool, cidfile: list[str], containers: list[str]) -> int:
     """Signal containers and print what was given, in order."""
     number = parse_signal(signal)
     from quiltctl.commands._choose import choose
@@ -51,9 +49,9 @@ def command(
     )
 
     def act(item: Chosen | errors.QuiltError) -> None:
-        if isinstance(item, Exception):
+        if isinstance(item, errors.QuiltError):
             raise item
         kill(item.container, number)
         sys.stdout.write(f"{item.word}\n")
 
-    return each((*choice.chosen, *(error for _, error in choice.missing)), act)
+    return each(choice.in_order, act)

@@ -82,9 +82,7 @@ def command(
     return worst
 
 
-def _remove(
-    paths: Paths, connection: sqlite3.Connection, choice: Choice, *, force: bool, time_s: int | None
-) -> int:
+def _remove(paths: Paths, connection: sqlite3.Connection, choice: Choice, *, force: bool, time_s: int | None) -> int:
     from quiltctl.runtime.lifecycle.remove import remove
 
     chosen = [item.container for item in choice.chosen]

@@ -8,8 +8,7 @@ from quiltctl.commands import _container_options as container_options
 from quiltctl.commands._import_progress import image_with_progress
 from quiltctl.db.connection import open_to_write
 from quiltctl.model.parameters import Flag, Option, Verb
-from quiltctl.runtime import spawn
-from quiltctl.runtime.lifecycle import start
+from quiltctl.runtime.lifecycle import spawn, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

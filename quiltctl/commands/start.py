@@ -8,7 +8,7 @@ from quiltctl import errors
 from quiltctl.commands import _parameters as shared
 from quiltctl.commands._many import each
 from quiltctl.model.parameters import Flag, Verb
-from quiltctl.runtime import spawn
+from quiltctl.runtime.lifecycle import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def command(
         _start(paths, connection, item, attached=False)
         sys.stdout.write(f"{item.word}\n")
 
-    worst = each((*choice.chosen, *(error for _, error in choice.missing)), act)
+    worst = each(choice.in_order, act)
     # As podman has it: start itself failed, whatever became of the program.
     return 125 if worst else 0
 

@@ -15,7 +15,9 @@ MAX_TAG = 128
 
 _LOWER = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _LETTERS = _LOWER | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_HOST = _LETTERS | frozenset(".-:[]")
+_HOST = _LETTERS | {"-"}
+_IPV6 = frozenset("0123456789abcdefABCDEF:")
+_DIGITS = frozenset("0123456789")
 _TAG = _LETTERS | frozenset("_.-")
 _PATH_MARKS = "._-"
 
@@ -40,8 +42,7 @@ def completed(name: str) -> str | None:
     """Return the name with its host and its tag, or None when no image can have that name."""
     host, path, tag = split(name)
     good = (
-        bool(host)
-        and _HOST.issuperset(host)
+        _is_host(host)
         and 0 < len(path) <= MAX_PATH
         and all(_is_path_word(word) for word in path.split("/"))
         and _is_tag(tag)
@@ -71,6 +72,18 @@ def name_from_path(path: str) -> str:
         # What is legal between two letters only once stays a single mark.
         spelt = mark.join(part.strip() for part in spelt.split(mark) if part.strip())
     return completed("-".join(spelt.split())[:MAX_PATH].rstrip(_PATH_MARKS)) or ""
+
+
+def _is_host(host: str) -> bool:
+    """Return whether it is a host name or an IPv6 address in brackets, with or without a port."""
+    name, colon, port = host.rpartition(":")
+    if not colon or port.endswith("]"):
+        name = host
+    elif not port or not _DIGITS.issuperset(port):
+        return False
+    if name.startswith("[") and name.endswith("]"):
+        return len(name) > len("[]") and _IPV6.issuperset(name[1:-1])
+    return all(word and _HOST.issuperset(word) and "-" not in {word[0], word[-1]} for word in name.split("."))
 
 
 def _is_path_word(word: str) -> bool:

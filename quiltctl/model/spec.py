@@ -81,10 +81,9 @@ class Spec(Value):
 
 def spec_from(document: dict[str, Any]) -> Spec:
     """Return the spec from its stored document. A field that this version does not know is left out."""
-    return Spec(
-        **{
-            field: tuple(value) if isinstance(value, list) else value
-            for field, value in document.items()
-            if field in Spec._fields
-        }
-    )
+    known: dict[str, Any] = {
+        field: tuple(value) if isinstance(value, list) else value
+        for field, value in document.items()
+        if field in Spec._fields
+    }
+    return Spec(**known)

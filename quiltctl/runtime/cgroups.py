@@ -184,7 +184,7 @@ def names(parent: str) -> set[str]:
 
 
 def hierarchies() -> list[str]:
-    """Return the mount points of every hierarchy, v2 first. Where a process must not enter a second one, links are skipped."""
+    """Return the mount points of every hierarchy, v2 first, each once: the links to co-mounted ones are skipped."""
     if os.path.exists(f"{MOUNT}/cgroup.controllers"):
         return [MOUNT]
     with os.scandir(MOUNT) as entries:

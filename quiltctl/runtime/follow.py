@@ -40,6 +40,7 @@ def follow(
         if output_fd is not None:
             waiting.register(output_fd, 0)
         for index, (reader, _) in enumerate(followed):
+            reader.refresh()
             yield index, reader.read()
         over = False
         while alive and not over:
@@ -50,6 +51,7 @@ def follow(
             inotify.drain(inotify_fd)
             _watch(inotify_fd, unwatched)
             for index in alive.values():
+                followed[index][0].refresh()
                 yield index, followed[index][0].read()
             # What ended before it was read is read to its end now.
             for ended in alive.keys() & set(ready):

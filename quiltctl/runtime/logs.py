@@ -74,7 +74,10 @@ def joined(records: Iterable[Record]) -> Iterator[Record]:
 
 
 class Reader:
-    """Reads a log on from where it stands: first what is there, then, each time it is asked, what has come since."""
+    """Reads a log on from where it stands: first the segments there were when it was made.
+
+    What has been begun since it sees after ``refresh``.
+    """
 
     def __init__(
         self,
@@ -93,12 +96,11 @@ class Reader:
         self._offset = 0  # of the next line in the first of them
         self._begun = False
         self._holes: set[int] = set()  # descriptors of segments before which something was missed
+        self.refresh()
+        self._begun = True
 
     def read(self) -> Iterator[Record]:
-        """Yield what is there and was not read yet. It ends also while the container writes on without a pause."""
-        self._begun = True
-        # Before reading, not after: once its successor is there, a segment does not grow any more.
-        self._open_new()
+        """Yield what was not read yet. It ends also while the container writes on without a pause."""
         while self._fds:
             if self._fds[0] in self._holes:
                 self._holes.discard(self._fds[0])
@@ -106,6 +108,7 @@ class Reader:
             yield from filter(self._wanted, self._rest_of_first())
             if len(self._fds) == 1:
                 return
+            # It was read after its successor was there, and since then it has not grown.
             os.close(self._fds.pop(0))
             self._offset = 0
 
@@ -114,7 +117,6 @@ class Reader:
 
         A line is counted by its end; pieces of an open line count together as one.
         """
-        self._open_new()
         ended = 0
         seen: set[str] = set()
         for index in range(len(self._fds) - 1, -1, -1):
@@ -127,6 +129,22 @@ class Reader:
                 if ended > lines:
                     self._begin_at(index, offset + len(line) + 1)
                     return
+
+    def refresh(self) -> None:
+        """Open every segment newer than the newest that is open.
+
+        The writer numbers without holes and deletes from the oldest, so a successor that is missing while its
+        predecessor still has its name has not been made yet. Otherwise it may have been deleted already.
+        """
+        while True:
+            if self._open(self._newest + 1):
+                continue
+            if self._fds and os.fstat(self._fds[-1]).st_nlink:
+                return
+            newer = [number for number in self._numbers() if number > self._newest]
+            if not newer:
+                return
+            self._open(min(newer))
 
     def close(self) -> None:
         """Let go of the segments."""
@@ -158,22 +176,6 @@ class Reader:
             and (self._until_ns is None or record.at_ns <= self._until_ns)
             and (self._streams is None or record.stream in self._streams)
         )
-
-    def _open_new(self) -> None:
-        """Open every segment newer than the newest that is open.
-
-        The writer numbers without holes and deletes from the oldest, so a successor that is missing while its
-        predecessor still has its name has not been made yet. Otherwise it may have been deleted already.
-        """
-        while True:
-            if self._open(self._newest + 1):
-                continue
-            if self._fds and os.fstat(self._fds[-1]).st_nlink:
-                return
-            newer = [number for number in self._numbers() if number > self._newest]
-            if not newer:
-                return
-            self._open(min(newer))
 
     def _open(self, number: int) -> bool:
         try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 65536
 _NOT_FORWARDED = (4, 5, 6, 7, 8, 11, 31, 9, 19, 13, 17, 18, 20, 21, 22, 23, 28)
-"""ILL to SYS are our own faults; KILL and STOP cannot be; PIPE is ours; CHLD to WINCH are of our terminal and children."""
+"""ILL to SYS are our own faults; KILL and STOP cannot be; PIPE is ours; CHLD to WINCH are of our terminal."""
 _HIGHEST_STANDARD_SIGNAL = 31
 
 

@@ -8,13 +8,12 @@ interpreter's files are gone once the root has changed, and every failure is tol
 
 from __future__ import annotations
 
+import _socket
 import errno
 import fcntl
 import os
 import resource
 import struct
-
-import _socket
 
 from quiltctl.model.value import Value
 from quiltctl.runtime import cgroups, init, program, user
@@ -160,4 +159,3 @@ def open_overlay(*, layers: tuple[str, ...], upper: str, work: str) -> int:
     """
     lower = [("lowerdir", layers[0])] if len(layers) == 1 else [("lowerdir+", path) for path in reversed(layers)]
     return mounts.new_mount("overlay", (*lower, ("upperdir", upper), ("workdir", work)))
-

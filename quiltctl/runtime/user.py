@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from quiltctl.model.value import Value
 from quiltctl.runtime.linux import files
@@ -103,4 +104,4 @@ def _is_id(field: str) -> bool:
 
 
 def _regular(fd: int) -> bool:
-    return os.fstat(fd).st_mode & 0o170000 == 0o100000
+    return stat.S_ISREG(os.fstat(fd).st_mode)

@@ -40,8 +40,6 @@ APART = (
 
 LEAN = ("quiltctl.runtime.shim.watch", "quiltctl.runtime.shim.log", "quiltctl.runtime.shim.pump")
 """What waits for days: nothing but built-in modules, select and fcntl, and each other, at any time of its life."""
-FORKS = {("quiltctl.runtime.shim.watch", "quiltctl.runtime.shim.build")}
-"""The one way up: a child, forked before the container runs, becomes something else and imports for that."""
 ALLOWED_TO_LEAN = {*sys.builtin_module_names, "select", "fcntl", "__future__", *LEAN}
 
 
@@ -95,7 +93,7 @@ def is_within(module: str, package: str) -> bool:
 
 def faults_of(module: str, source: str, known: set[str]) -> list[str]:
     """Return what of its imports a module may not have."""
-    imported = imports_of(source, known) - {name for lean, name in FORKS if lean == module}
+    imported = imports_of(source, known)
     ours = sorted(name for name in imported if is_within(name, "quiltctl"))
     faults = [f"{module} imports {name}, which is above it" for name in ours if floor_of(name) > floor_of(module)]
     for one, other in APART:
@@ -145,7 +143,6 @@ RIGHT = [
     ("quiltctl.runtime.shim.settle", "from quiltctl.db import containers"),
     ("quiltctl.commands.x", "from quiltctl.ui.table import write_table"),
     ("quiltctl.runtime.shim.watch", "import posix, select\nif TYPE_CHECKING:\n    import typing"),
-    ("quiltctl.runtime.shim.watch", "from quiltctl.runtime.shim import build, log"),
     ("quiltctl.ui.x", "from quiltctl.errors import QuiltError\nfrom quiltctl.ui import colour\nimport re"),
 ]
 

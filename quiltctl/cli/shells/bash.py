@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NOTE, RUNNING, SIGNALS
+from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NOTE, RUNNING, SHELLS, SIGNALS
 from quiltctl.model.parameters import Argument, Option
 
 TYPE_CHECKING = False
@@ -71,6 +71,7 @@ _quiltctl_offer() {{
         running) _quiltctl_names "$begun" {RUNNING} ;;
         image) _quiltctl_names "$begun" {IMAGES} ;;
         signal) compgen -W "{SIGNALS}" -- "$begun" ;;
+        shell) compgen -W "{SHELLS}" -- "$begun" ;;
         file) compgen -f -- "$begun" ;;
         directory) compgen -d -- "$begun" ;;
         of:*) kind=${{kind#of:}} && compgen -W "${{kind//,/ }}" -- "$begun" ;;

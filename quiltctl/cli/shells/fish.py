@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NOTE, RUNNING, SIGNALS
+from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NOTE, RUNNING, SHELLS, SIGNALS
 from quiltctl.model.parameters import Option
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ OFFERS = {
     "running": "-a '(__quiltctl_list running)'",
     "image": "-a '(__quiltctl_list images)'",
     "signal": f"-a '{SIGNALS}'",
+    "shell": f"-a '{SHELLS}'",
     "file": "-F",
     "directory": "-a '(__fish_complete_directories)'",
 }

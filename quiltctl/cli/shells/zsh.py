@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quiltctl.cli.metavar import metavar_of
-from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NOTE, RUNNING, SIGNALS
+from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NOTE, RUNNING, SHELLS, SIGNALS
 from quiltctl.model.parameters import Argument, Option
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ ACTIONS = {
     "running": "_quiltctl_running",
     "image": "_quiltctl_images",
     "signal": f"({SIGNALS})",
+    "shell": f"({SHELLS})",
     "file": "_files",
     "directory": "_files -/",
 }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from quiltctl.runtime.lifecycle.start import Begun, Run
-    from quiltctl.runtime.spawn import Shim
+    from quiltctl.runtime.lifecycle.spawn import Shim
 
 
 def attend(begun: Begun, *, streams: Sequence[str], proxy_signals: bool) -> int:
@@ -85,4 +85,6 @@ def _code_without_shim(begun: Begun, run: Run) -> int:
         last = containers.last_exit(connection, run.container_id)
         if last is not None and last[1] is not None:
             return last[1]
-    raise errors.KernelError(f"the shim of {begun.spec.name} was killed, and the container with it: its exit code is unknown")
+    raise errors.KernelError(
+        f"the shim of {begun.spec.name} was killed, and the container with it: its exit code is unknown"
+    )

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 OLDEST_KERNEL = (6, 1)
 LEAST_FREE_BYTES = 64 << 20
-_NO_UPPER = frozenset({"overlay", "nfs", "nfs4", "cifs", "vfat", "fuse", "fuseblk", "9p", "virtiofs", "ramfs"})
+_NO_UPPER = frozenset(
+    {"overlay", "nfs", "nfs4", "cifs", "vfat", "fuse", "fuseblk", "9p", "virtiofs", "ramfs", "proc", "sysfs"}
+)
 """File systems that cannot hold overlay's upper folder: no trusted.* attributes, or no whiteouts (overlayfs.rst)."""
 _CAP_SYS_ADMIN = 21
 _LIBRARY_FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")

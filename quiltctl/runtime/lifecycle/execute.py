@@ -51,6 +51,7 @@ class _Entry(Value):
     """What the helper needs: the container's first process and cgroup, the standard descriptors, the failure pipe."""
 
     init_fd: int
+    parent: str
     joinable: cgroups.Joinable
     stdio_fds: tuple[int, int, int]
     failure_fd: int
@@ -73,7 +74,7 @@ def execute(paths: Paths, container: Container, session: Session) -> int:
         raise errors.WrongState(f"cannot exec in {container.name}: it has just ended") from error
     inner, outer = _standard_streams(session)
     failure_r, failure_w = os.pipe2(os.O_CLOEXEC)
-    entry = _Entry(init_fd, joinable, inner, failure_w, privileges.read_last_capability())
+    entry = _Entry(init_fd, paths.cgroup, joinable, inner, failure_w, privileges.read_last_capability())
     pid = _enter_and_clone(session, entry)
     for fd in (*inner, failure_w, init_fd):
         if fd >= 0:
@@ -82,7 +83,9 @@ def execute(paths: Paths, container: Container, session: Session) -> int:
     with open(failure_r, "rb") as file:
         told = file.read()
     if told or not pid:
-        failure = program.Failure(*marshal.loads(told)) if told else program.Failure("join", "kernel", 0, "", "it ended")  # noqa: S302 (our own child)
+        failure = (
+            program.Failure(*marshal.loads(told)) if told else program.Failure("join", "kernel", 0, "", "it ended")
+        )
         if failure.step == "join" and failure.errno in {0, errno.ESRCH, errno.EINVAL, errno.ENODEV}:
             raise errors.WrongState(f"cannot exec in {container.name}: it has just ended")
         raise explain_for(container.name, failure)
@@ -132,6 +135,8 @@ def _be_helper(session: Session, entry: _Entry, born_fd: int) -> NoReturn:
         # Before it joins: from now on nobody inside may look into this process or open what it has open.
         privileges.forbid_dumps()
         sandbox.set_limits()
+        # Where the container has no cgroup of its own, it is in that of the shims, and not in its caller's.
+        cgroups.enter_shims(entry.parent)
         cgroups.enter(entry.joinable)
         processes.join(entry.init_fd, _NAMESPACES)
         pid = processes.clone(processes.CLONE_PARENT, cgroup_fd=entry.joinable.unified_fd)

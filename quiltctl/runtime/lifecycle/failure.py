@@ -62,7 +62,8 @@ def _explain_refusal(name: str, failure: Failure, reason: str) -> errors.QuiltEr
         )
     if failure.errno == errno.EPERM and failure.step in {"prepare", "cgroup", "root"}:
         return errors.HostLacks(
-            f"cannot start {name}: not permitted here: {failure.subject}", hint="quiltctl needs root: see `quiltctl system check`"
+            f"cannot start {name}: not permitted here: {failure.subject}",
+            hint="quiltctl needs root: see `quiltctl system check`",
         )
     return errors.KernelError(f"cannot start {name}: {failure.step}: {failure.subject or 'failed'}: {reason}")
 

@@ -1,4 +1,4 @@
-"""`gc`: what crashes, kill -9 and reboots left is found by comparing the database with the kernel and the disk, both ways.
+"""`gc`: what crashes and reboots left is found by comparing the database with kernel and disk, both ways.
 
 Every sweep lists what exists first and reads the database afterwards: a container that is being made has its row
 before it has anything else, so whatever has no row then is nobody's. Nothing here waits for a container, and a
@@ -185,7 +185,7 @@ def _unused_images(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> 
 
 
 def _bookkeeping(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
-    """What nobody needs to hear of: finished tasks, empty parents of cgroups, the boot id, and the log of the database."""
+    """What nobody needs to hear of: finished tasks, empty parents of cgroups, the boot id, the database's log."""
     if wish.dry_run:
         return
     with transaction(connection):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 
 from quiltctl import errors
@@ -77,6 +78,15 @@ def import_image(
     except OSError as error:
         raise _explained(paths, source, error) from error
     return Imported(images.get(connection, image.id) or image, is_new, unpacked.files, unpacked.skipped_devices)
+
+
+def source_bytes(source: str) -> int | None:
+    """Return how many bytes an import will read, or None when nobody knows: standard input, a folder, no such file."""
+    try:
+        found = os.stat(0 if source == "-" else source)
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _check_source(paths: Paths, source: str) -> None:

@@ -38,9 +38,7 @@ class Removal(Value):
     problem: str = ""
 
 
-def remove(
-    paths: Paths, connection: sqlite3.Connection, chosen: Sequence[Container], *, force: bool
-) -> list[Removal]:
+def remove(paths: Paths, connection: sqlite3.Connection, chosen: Sequence[Container], *, force: bool) -> list[Removal]:
     """Remove containers, their files, cgroups and rows. Returns what became of each, in order.
 
     Without ``force``, one that runs is refused (WrongState).
@@ -86,7 +84,8 @@ def _remove_row(
         return Removal(
             container,
             errors.WrongState(
-                f"cannot remove {now.name}: it is {now.state}", hint=f"stop it first, or remove it with: rm -f {now.name}"
+                f"cannot remove {now.name}: it is {now.state}",
+                hint=f"stop it first, or remove it with: rm -f {now.name}",
             ),
         )
     if now.state in containers.LIVE:

@@ -35,14 +35,25 @@ class RemovedImage(Value):
     freed_bytes: int = 0
 
 
-def remove_image(paths: Paths, connection: sqlite3.Connection, reference: str, *, force: bool = False) -> RemovedImage:
+def remove_image(
+    paths: Paths,
+    connection: sqlite3.Connection,
+    reference: str,
+    *,
+    force: bool = False,
+    remove_containers: bool = False,
+) -> RemovedImage:
     """Take the name that was given; with its last name, or given by its id, the image goes.
+
+    ``remove_containers`` first removes the containers of it, unless one of them lives.
 
     Raises:
         NotFound: there is no such image (exit code 1).
         Conflict: it was given by its id and has several names; ``force`` takes them all.
         WrongState: a container is of it (exit code 2).
     """
+    if remove_containers:
+        _remove_users(paths, connection, reference)
     with layers.locked(paths):
         with transaction(connection):
             image = _find(connection, reference)
@@ -88,6 +99,20 @@ def _find(connection: sqlite3.Connection, reference: str) -> Image:
 
 def _users(connection: sqlite3.Connection, image_id: str) -> list[str]:
     return [container.name for container in containers.list_all(connection) if container.image_id == image_id]
+
+
+def _remove_users(paths: Paths, connection: sqlite3.Connection, reference: str) -> None:
+    """Remove the containers of an image when none of them lives, and the image goes with this name."""
+    from quiltctl.runtime.lifecycle import reap
+    from quiltctl.runtime.lifecycle.remove import remove
+
+    image = _find(connection, reference)
+    if completed(reference) in (names := images.names_of(connection, image.id)) and len(names) > 1:
+        return
+    found = [reap.reap(paths, connection, one) for one in containers.list_all(connection) if one.image_id == image.id]
+    users = [container for container in found if container is not None]
+    if not any(container.state in containers.LIVE for container in users):
+        remove(paths, connection, users, force=False)
 
 
 def _check_unused(connection: sqlite3.Connection, image: Image, reference: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 
-from quiltctl import errors
 from quiltctl.db import cleanup, containers
 from quiltctl.db.connection import open_to_write, transaction
 from quiltctl.runtime import exit_record
@@ -17,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
 
+    from quiltctl import errors
     from quiltctl.db.containers import Container
     from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
@@ -65,7 +65,7 @@ def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.Quil
 
 
 def settle(paths: Paths, connection: sqlite3.Connection, container_id: str) -> Container | None:
-    """Write the end that the container's exit record tells of, if nobody has yet. Returns what it tells, if anything."""
+    """Write the end that the container's exit record tells of, if nobody has yet, and return it, if there is one."""
     container = containers.get(connection, container_id)
     if container is None or container.state not in containers.LIVE:
         return container

@@ -6,8 +6,8 @@ from quiltctl import errors
 from quiltctl.db import containers
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
-from quiltctl.runtime import liveness, spawn
-from quiltctl.runtime.lifecycle import create, discard, reap
+from quiltctl.runtime import liveness
+from quiltctl.runtime.lifecycle import create, discard, reap, spawn
 from quiltctl.runtime.lifecycle.failure import refusal_of
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
-    from quiltctl.runtime.spawn import Shim
+    from quiltctl.runtime.lifecycle.spawn import Shim
 
 
 class Begun(Value):
@@ -55,9 +55,7 @@ class Run(Value):
     pid_started: int
 
 
-def create_and_start(
-    paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, *, attached: bool
-) -> Begun:
+def create_and_start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, *, attached: bool) -> Begun:
     """Make a container and start it: `run`.
 
     Raises:

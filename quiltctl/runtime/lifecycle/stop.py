@@ -68,9 +68,7 @@ def _wait_and_kill(
         }
         for container in overdue.values():
             signal = stop_parameters(connection, container.id)[0]
-            warn(
-                f"{container.name} did not end within its time after signal {signal}: it is killed"
-            )
+            warn(f"{container.name} did not end within its time after signal {signal}: it is killed")
             _send(container, SIGKILL)
         for shim_fd in overdue:
             if shim_fd not in pidfd.wait_all([shim_fd], _SETTLING_S):

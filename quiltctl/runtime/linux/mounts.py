@@ -1,4 +1,4 @@
-"""Mounting by descriptor: the mount API of Linux 5.2 and later. A detached mount belongs to no path until it is moved."""
+"""Mounting by descriptor, with the calls of Linux 5.2: a detached mount belongs to no path until it is moved."""
 
 from __future__ import annotations
 
@@ -162,6 +162,6 @@ def pivot_to_working_directory() -> None:
 
 
 def detach(target: str) -> None:
-    """Take a mount away from where it is, at once for new users, and for good when the last one has left (umount2(2))."""
+    """Take a mount away from its place at once; it ends when its last user has left (umount2(2), MNT_DETACH)."""
     if libc.umount2(os.fsencode(target), _MNT_DETACH):
         raise failed("umount2", target)

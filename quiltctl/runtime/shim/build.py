@@ -39,7 +39,7 @@ def main(order_fd: int, answer_fd: int, ready_fd: int, *stdio_fds: int) -> NoRet
     """Make the container that the order describes; tell the watch its pid, and quiltctl how it went."""
     try:
         with open(order_fd, "rb") as file:
-            order: dict[str, Any] = marshal.load(file)  # noqa: S302 (from quiltctl, whose fork this is)
+            order: dict[str, Any] = marshal.load(file)
     except (EOFError, ValueError):
         os._exit(0)  # quiltctl has changed its mind
     try:
@@ -56,26 +56,29 @@ def _build(order: dict[str, Any], ready_fd: int, stdio_fds: tuple[int, ...]) -> 
     """Make the container and return the answer: running, or failed with code and sentence."""
     paths = Paths(order["root"])
     spec = Spec(**order["spec"])
-    born: Born | None = None
     try:
         born = _launch(paths, spec, order, stdio_fds)
-        failure = _wait_for_exec(born)
     except OSError as error:
         failure = program.Failure("prepare", "kernel", error.errno or 0, str(error.filename or ""))
-    if born is not None and failure is None:
+        return _give_up(paths, spec, order["generation"], failure)
+    failed = _wait_for_exec(born)
+    if failed is None:
         if settle.note_running(paths, spec.id, order["generation"], pid=born.host_pid, started=born.started):
             os.write(ready_fd, f"{os.getpid()} {born.pid}".encode())
             return ("running", str(born.host_pid), str(born.started))
-        failure = program.Failure("running", "kernel", 0, "", "the container was removed while it started")
+        failed = program.Failure("running", "kernel", 0, "", "the container was removed while it started")
         os.kill(born.pid, _SIGKILL)
+    return _give_up(paths, spec, order["generation"], failed)
+
+
+def _give_up(paths: Paths, spec: Spec, generation: int, failure: program.Failure) -> tuple[str, ...]:
+    """Undo and write what did not come to run, and return the answer."""
     refusal = explain(spec, failure)
-    settle.note_failure(paths, spec, order["generation"], refusal)
+    settle.note_failure(paths, spec, generation, refusal)
     return ("failed", refusal.code, str(refusal), refusal.hint or "")
 
 
-def _launch(
-    paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int, ...]
-) -> Born:
+def _launch(paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int, ...]) -> Born:
     """Make everything ready and clone the first process.
 
     Raises:
@@ -118,7 +121,7 @@ def _wait_for_exec(born: Born) -> program.Failure | None:
     """Wait until the first process has become the program, and return why it has not, if so."""
     with open(born.failure_fd, "rb") as file:
         told = file.read()
-    return program.Failure(*marshal.loads(told)) if told else None  # noqa: S302 (from our own child)
+    return program.Failure(*marshal.loads(told)) if told else None
 
 
 def prepare_folder(container_dir: str, spec: Spec, log_dir: str) -> None:

@@ -7,10 +7,16 @@ forgotten. This module is loaded by the watch: built-in modules only, and nothin
 from __future__ import annotations
 
 import posix
+import select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from quiltctl.runtime.shim.log import Log
+
+    Interest = tuple[int, int, Callable[[], object]]
+    """A descriptor, the events of poll(2) that are waited for, and what to do when they come."""
 
 CHUNK_BYTES = 65536
 
@@ -29,6 +35,12 @@ class Pump:
         posix.set_blocking(source_fd, False)
         if client_fd >= 0:
             posix.set_blocking(client_fd, False)
+
+    def interest(self) -> Interest | None:
+        """Return what to wait for next: room at the client, and the container waits meanwhile; else more output."""
+        if self.pending:
+            return self.client_fd, select.POLLOUT, self.push
+        return (self.source_fd, select.POLLIN, self.pull) if self.source_fd >= 0 else None
 
     def pull(self) -> bool:
         """Take one chunk from the container. Returns whether there may be more right now."""
@@ -77,6 +89,14 @@ class Feed:
         posix.set_blocking(source_fd, False)
         posix.set_blocking(sink_fd, False)
 
+    def interest(self) -> Interest | None:
+        """Return what to wait for next: room in the container's input, else more from the client, else nothing."""
+        if self.sink_fd < 0:
+            return None
+        if self.pending:
+            return self.sink_fd, select.POLLOUT, self.push
+        return (self.source_fd, select.POLLIN, self.pull) if self.source_fd >= 0 else None
+
     def pull(self) -> None:
         """Take one chunk from the client; its end is the container's end of input."""
         try:
@@ -98,12 +118,9 @@ class Feed:
             return
         except OSError:  # EPIPE: the container has closed its input
             self.pending = b""
-            self._close(self.source_fd)
-            self.source_fd = -1
+            if self.source_fd >= 0:
+                posix.close(self.source_fd)
+                self.source_fd = -1
         if self.source_fd < 0 and self.sink_fd >= 0:
             posix.close(self.sink_fd)
             self.sink_fd = -1
-
-    def _close(self, fd: int) -> None:
-        if fd >= 0:
-            posix.close(fd)

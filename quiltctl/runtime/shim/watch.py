@@ -2,11 +2,12 @@
 
 Its life. It is started by quiltctl as PID 1 of a PID namespace of its own, in which the container's is nested: when
 it dies, by whatever cause, the kernel kills the container with it. Beside it, in the same namespace, ``build`` makes
-the container, tells the pid of its first process, and ends, which makes that the watch's child. The watch sleeps in poll(2), and wakes when the
-container has written something (it goes to the log and to whoever is attached), when a command has written to
-the control FIFO, when the timeout has passed, or when the first process has ended. Then it drains the output, writes
-the exit record, durably, and has the end written to the database: by the quiltctl that waits in the foreground, if
-there is one and it says so in time, otherwise by ``settle``, which it executes in its own place.
+the container, tells the pid of its first process, and ends, which makes that the watch's child. The watch sleeps in
+poll(2), and wakes when the container has written something (it goes to the log and to whoever is attached), when a
+command has written to the control FIFO, when the timeout has passed, or when the first process has ended. Then it
+drains the output, writes the exit record, durably, and has the end written to the database: by the quiltctl that
+waits in the foreground, if there is one and it says so in time, otherwise by ``settle``, which it executes in its own
+place.
 
 It imports built-in modules and its two neighbours, all before the container runs: what waits must be small, and the
 program may be upgraded or removed meanwhile.
@@ -26,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any, NoReturn
 
-# The descriptors it is born with (runtime/spawn.py).
+# The descriptors it is born with (runtime/lifecycle/spawn.py).
 ORDER_FD = 0
 ANSWER_FD = 1
 CLIENT_FDS = (3, 4, 5)
@@ -62,7 +63,7 @@ def main(order_file: IO[bytes]) -> NoReturn:
     """Watch over one run of a container; the order comes through the file."""
     _be_spared()
     try:
-        order: dict[str, Any] = marshal.load(order_file)  # noqa: S302 (from the quiltctl that started us)
+        order: dict[str, Any] = marshal.load(order_file)
     except (EOFError, ValueError):
         posix._exit(0)  # quiltctl has changed its mind: no such image, a name that is taken
     watched = _Watched()
@@ -112,7 +113,7 @@ def _follow(order: dict[str, Any], watched: _Watched) -> None:
     init_fd = posix.pidfd_open(watched.init_pid)
     deadline = time.monotonic() + order["timeout_s"] if order["timeout_s"] else None
     while watched.ended_as is None:
-        _poll_once(watched, init_fd, control_fd, deadline)
+        _poll_once(watched, init_fd, control_fd, None if watched.timed_out else deadline)
     for pump in watched.pumps:
         # Until EAGAIN, not until the end: a copy of the pipe that was passed elsewhere would never give an end.
         while pump.source_fd >= 0 and pump.pull():
@@ -123,38 +124,28 @@ def _follow(order: dict[str, Any], watched: _Watched) -> None:
 
 def _poll_once(watched: _Watched, init_fd: int, control_fd: int, deadline: float | None) -> None:
     """Sleep until something happens, and do what it calls for."""
+    interests = [stream.interest() for stream in (*watched.pumps, watched.feed) if stream is not None]
+    interests += (
+        (control_fd, select.POLLIN, lambda: _hear_command(watched, control_fd)),
+        (init_fd, select.POLLIN, lambda: _reap(watched)),
+    )
     poller = select.poll()
-    poller.register(init_fd, select.POLLIN)
-    poller.register(control_fd, select.POLLIN)
-    for pump in watched.pumps:
-        if pump.pending:
-            poller.register(pump.client_fd, select.POLLOUT)  # and the container waits meanwhile
-        elif pump.source_fd >= 0:
-            poller.register(pump.source_fd, select.POLLIN)
-    feed = watched.feed
-    if feed is not None and feed.sink_fd >= 0:
-        if feed.pending:
-            poller.register(feed.sink_fd, select.POLLOUT)
-        elif feed.source_fd >= 0:
-            poller.register(feed.source_fd, select.POLLIN)
-    happened = {fd for fd, _ in poller.poll(_milliseconds_to(deadline))}
-    for pump in watched.pumps:
-        if pump.source_fd in happened:
-            pump.pull()
-        elif pump.client_fd in happened:
-            pump.push()
-    if feed is not None:
-        if feed.source_fd in happened:
-            feed.pull()
-        elif feed.sink_fd in happened:
-            feed.push()
-    if control_fd in happened and b"stop\n" in posix.read(control_fd, 4096):
-        watched.stop_requested = True
-    if deadline is not None and not watched.timed_out and time.monotonic() >= deadline:
+    acts = {}
+    for interest in interests:
+        if interest is not None:
+            fd, events, acts[interest[0]] = interest
+            poller.register(fd, events)
+    for fd, _ in poller.poll(_milliseconds_to(deadline)):
+        acts[fd]()
+    if deadline is not None and time.monotonic() >= deadline:
         watched.timed_out = True
         posix.kill(watched.init_pid, SIGKILL)
-    if init_fd in happened:
-        _reap(watched)
+
+
+def _hear_command(watched: _Watched, control_fd: int) -> None:
+    """Take what a command has written to the control FIFO, a word a line: ``stop`` says that the end is asked for."""
+    if b"stop\n" in posix.read(control_fd, 4096):
+        watched.stop_requested = True
 
 
 def _reap(watched: _Watched) -> None:
@@ -181,13 +172,11 @@ def _finish(order: dict[str, Any], watched: _Watched) -> NoReturn:
     if order["attached"]:
         try:
             _write_all(ANSWER_FD, marshal.dumps(("exited",)))
+            acknowledged = _wait_for_acknowledgement(watched)
         except OSError:  # EPIPE: the foreground has gone
             acknowledged = False
-        else:
-            acknowledged = _wait_for_acknowledgement(watched)
-    if not acknowledged:
-        if not any(pump.pending for pump in watched.pumps) or posix.fork() == 0:
-            _execute_settle(order)
+    if not acknowledged and (not any(pump.pending for pump in watched.pumps) or posix.fork() == 0):
+        _execute_settle(order)
     _flush(watched, None)
     posix._exit(0)
 
@@ -246,7 +235,8 @@ def _execute_settle(order: dict[str, Any]) -> NoReturn:
 
 
 def _milliseconds_to(deadline: float | None) -> int | None:
-    return None if deadline is None else max(0, int((deadline - time.monotonic()) * 1000) + 1)
+    # poll(2) takes an int: a deadline in a month is waited for an hour at a time.
+    return None if deadline is None else min(max(0, int((deadline - time.monotonic()) * 1000) + 1), 3_600_000)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -29,6 +29,7 @@ RUN = Verb(
         Flag(("--tty", "-t"), "With a terminal."),
         Option(("--hostname", "-h"), "Its name."),
         Option(("--env", "-e"), "Its environment.", multiple=True),
+        Option(("--attach", "-a"), "To what.", multiple=True, choices=("stdout", "stderr")),
         Option(("--cpus",), "How many.", kind=float),
         Option(("--retries",), "How often.", kind=int, default=3),
         Refused(("--memory", "-m"), "limits are not part of this version"),

@@ -22,7 +22,7 @@ WRONG = [
     ("list", "--time", "--time needs a value", SEE),
     ("list", "--all=maybe", "--all takes no value but true and false", SEE),
     ("list", "-t five", "invalid value for --time: 'five' is not a whole number", SEE),
-    ("list", "--sort colour", "invalid value for --sort: 'colour' is not one of 'name', 'size'", SEE),
+    ("list", "--sort colour", 'invalid value for --sort: "colour" is not one of name, size', SEE),
     ("run", "", "IMAGE is missing", SEE),
     ("import", "a b c d", "unexpected argument: c d", SEE),
 ]
@@ -92,15 +92,16 @@ Arguments:
   COMMAND...  And how.
 
 Options:
-  -i, --interactive    Keep standard input.
-  -t, --tty            With a terminal.
-  -h, --hostname TEXT  Its name.
-  -e, --env TEXT       Its environment.
-  --cpus NUMBER        How many.
-  --retries INTEGER    How often.  [default: 3]
-  --root DIR           Keep everything below this directory.
-  --log-level LEVEL    With `debug`, errors come with their traceback.
-  --help               Show this help.
+  -i, --interactive           Keep standard input.
+  -t, --tty                   With a terminal.
+  -h, --hostname TEXT         Its name.
+  -e, --env TEXT              Its environment.
+  -a, --attach stdout|stderr  To what.
+  --cpus NUMBER               How many.
+  --retries INTEGER           How often.  [default: 3]
+  --root DIR                  Keep everything below this directory.
+  --log-level LEVEL           With `debug`, errors come with their traceback.
+  --help                      Show this help.
 """
 
 

@@ -64,7 +64,8 @@ COMPLETED = [
     ("list w", ["we$(touch hacked)", "web"]),
     ("list web w", ["we$(touch hacked)", "web"]),
     ("--root /r list ", ["in-r"]),
-    ("list -at ", []),
+    ("list -a w", ["we$(touch hacked)", "web"]),
+    ("list -t ", []),
     ("list -f x w", ["we$(touch hacked)", "web"]),
     ("run bu", ["busybox:latest"]),
     ("run --hostname h bu", ["busybox:latest"]),
@@ -73,6 +74,7 @@ COMPLETED = [
     ("nosuch ", []),
 ]
 ONLY_BASH = [
+    ("list -at ", []),
     ("box import some.tar ", []),
     ("list --sort=n", ["name"]),
     ("run docker.io/library/debian:", ["12"]),

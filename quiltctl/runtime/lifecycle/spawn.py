@@ -76,7 +76,7 @@ class Shim(Value):
         """Return the shim's next message, or () when it has ended without one."""
         try:
             with open(self.answer_fd, "rb", buffering=0, closefd=False) as file:
-                answer: tuple[str, ...] = marshal.load(file)  # noqa: S302 (from our own child)
+                answer: tuple[str, ...] = marshal.load(file)
         except EOFError:
             return ()
         return answer
@@ -138,7 +138,7 @@ def spawn(paths: Paths, *, attached: bool) -> Shim:
 
 def search_path() -> list[str]:
     """Return where a shim finds its modules: quiltctl's own folder first, then what this interpreter searches."""
-    home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    home = os.path.abspath(__file__).removesuffix("/quiltctl/runtime/lifecycle/spawn.py")
     return [home, *(entry for entry in sys.path[1:] if entry not in {home, ""})]
 
 

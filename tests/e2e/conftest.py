@@ -1,0 +1,140 @@
+"""The installed command, as a user runs it, in a root of its own that must be empty of traces afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+COMMAND = str(Path(sys.executable).with_name("quiltctl"))
+MOUNT = Path("/sys/fs/cgroup")
+
+
+class Quilt:
+    """One root directory, and the command over it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.environment = {**os.environ, "QUILT_ROOT": str(root)}
+
+    def __call__(
+        self, *words: str | Path, stdin: bytes | None = None, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end and return what it wrote and its code."""
+        done = subprocess.run(
+            [COMMAND, *map(str, words)],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            env=self.environment,
+            timeout=timeout,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        )
+
+    def ok(self, *words: str | Path, stdin: bytes | None = None, timeout: float = 60) -> str:
+        """Run the command, which must succeed, and return its output without the last line's end."""
+        done = self(*words, stdin=stdin, timeout=timeout)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return done.stdout.rstrip("\n")
+
+    def popen(self, *words: str | Path, **options: Any) -> subprocess.Popen[bytes]:
+        """Start the command and return it running."""
+        return subprocess.Popen([COMMAND, *map(str, words)], env=self.environment, **options)
+
+    def inspect(self, reference: str) -> dict[str, Any]:
+        """Return what inspect says of one container."""
+        document: list[dict[str, Any]] = json.loads(self.ok("inspect", reference))
+        return document[0]
+
+    def shim_pid(self, reference: str) -> int:
+        """Return the pid of a container's shim on the host."""
+        rows = json.loads(self.ok("monitor", "ls", "--json"))
+        return next(int(row["Pid"]) for row in rows if reference in {row["Container"], row["Name"]})
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        """Return the rows of a query."""
+        rows: list[dict[str, Any]] = json.loads(self.ok("system", "sql", "--json", query))
+        return rows
+
+    @staticmethod
+    def eventually(check: Callable[[], object], seconds: float = 10) -> None:
+        """Wait until a condition holds, and fail when it does not in time."""
+        deadline = time.monotonic() + seconds
+        while not check():
+            assert time.monotonic() < deadline, "it did not come to hold in time"
+            time.sleep(0.01)
+
+    def traces(self) -> dict[str, list[str]]:
+        """Return what is left in the kernel, on disk and in the database of containers that should be gone."""
+        folders = os.listdir(self.root / "containers") if (self.root / "containers").exists() else []
+        tag = next(iter({path.name for path in MOUNT.glob("*/quilt-*") if self._is_ours(path.name)}), "")
+        cgroups = [str(path) for path in MOUNT.glob(f"*/{tag}/*") if path.is_dir() and len(path.name) == 64] if tag else []
+        mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.root) in line]
+        rows = self.sql("SELECT id FROM containers UNION ALL SELECT container_id FROM cleanup_tasks")
+        return {
+            "folders": folders,
+            "cgroups": cgroups,
+            "mounts": mounts,
+            "rows": [row["id"] for row in rows],
+            "processes": processes_of(self.root),
+        }
+
+    def _is_ours(self, name: str) -> bool:
+        from quiltctl.paths import Paths
+
+        return name == Paths(str(self.root)).cgroup
+
+
+def processes_of(root: Path) -> list[str]:
+    """Return the living processes whose root file system is an overlay below this root, or that are its shims."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if f"upperdir={root}/" in (entry / "mountinfo").read_text(errors="replace"):
+                found.append(entry.name)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="session")
+def store(rootfs_tar: Path) -> Iterator[Path]:
+    """Give a root with the busybox image in it, which each test copies: an import for each would take longer."""
+    folder = Path(tempfile.mkdtemp(prefix="quilt-e2e-"))
+    quilt = Quilt(folder / "root")
+    shutil.copy(rootfs_tar, folder / "box.tar")
+    quilt.ok("run", "--rm", "--network", "none", folder / "box.tar", "true")  # TEMPORARY
+    yield folder / "root"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def quilt(store: Path, request: pytest.FixtureRequest) -> Iterator[Quilt]:
+    """Give the command over a root of its own with the image ``box``; end what the test has left running."""
+    request.getfixturevalue("needs")("root", "overlay", "busybox")
+    folder = Path(tempfile.mkdtemp(prefix="quilt-e2e-"))
+    subprocess.run(["cp", "-a", store, folder / "root"], check=True)
+    quilt = Quilt(folder / "root")
+    yield quilt
+    quilt("rm", "-f", "-a", timeout=120)
+    quilt("gc")
+    for pid in processes_of(quilt.root):
+        os.kill(int(pid), signal.SIGKILL)
+    shutil.rmtree(folder)

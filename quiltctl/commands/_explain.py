@@ -15,9 +15,9 @@ def explain(error: Exception) -> QuiltError:
     """
     if isinstance(error, QuiltError):
         return error
-    # Whoever can raise an sqlite3.Error has imported the module; `version` and errors of usage need not pay for it.
-    sqlite3 = sys.modules.get("sqlite3")
-    if sqlite3 is not None and isinstance(error, sqlite3.Error):
+    # Whoever can raise an sqlite3.Error has imported the engine; `version` and errors of usage need not pay for it.
+    engine = sys.modules.get("quiltctl.db.engine")
+    if engine is not None and isinstance(error, engine.sqlite3.Error):
         from quiltctl.db.connection import explain as explain_sqlite
 
         return explain_sqlite(error)

@@ -83,8 +83,12 @@ class Quilt:
         """Return what is left in the kernel, on disk and in the database of containers that should be gone."""
         folders = os.listdir(self.root / "containers") if (self.root / "containers").exists() else []
         tag = next(iter({path.name for path in MOUNT.glob("*/quilt-*") if self._is_ours(path.name)}), "")
-        cgroups = [str(path) for path in MOUNT.glob(f"*/{tag}/*") if path.is_dir() and len(path.name) == 64] if tag else []
-        mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.root) in line]
+        cgroups = (
+            [str(path) for path in MOUNT.glob(f"*/{tag}/*") if path.is_dir() and len(path.name) == 64] if tag else []
+        )
+        mounts = [
+            line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.root) in line
+        ]
         rows = self.sql("SELECT id FROM containers UNION ALL SELECT container_id FROM cleanup_tasks")
         return {
             "folders": folders,

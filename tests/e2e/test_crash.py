@@ -29,7 +29,9 @@ def alive(pid: int) -> bool:
 
 def test_killed_shim_takes_its_container_along(quilt: Quilt) -> None:
     """kill -9 of the shim: all processes of the container are gone within 100 ms, and ps tells it at once."""
-    quilt.ok("run", "-d", "--name", "c", *NONE, "box", "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; wait")
+    quilt.ok(
+        "run", "-d", "--name", "c", *NONE, "box", "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; wait"
+    )
     quilt.eventually(lambda: len(quilt.ok("exec", "c", "ps").splitlines()) >= 10)
     pids = [
         int(entry)
@@ -83,7 +85,9 @@ def test_killed_run_at_any_moment_leaves_nothing_that_gc_does_not_find(quilt: Qu
     """30 x kill -9 of `run -d` at random moments; then rm -f of all that is listed, and gc: nothing is left."""
     chance = random.Random(7)
     for number in range(30):
-        process = quilt.popen("run", "-d", "--name", f"c{number}", *NONE, "box", "sleep", "1000", stdout=subprocess.DEVNULL)
+        process = quilt.popen(
+            "run", "-d", "--name", f"c{number}", *NONE, "box", "sleep", "1000", stdout=subprocess.DEVNULL
+        )
         time.sleep(chance.uniform(0.005, 0.12))
         process.kill()
         process.wait()
@@ -125,7 +129,9 @@ def test_exit_code_arrives_though_the_program_was_removed_meanwhile(quilt: Quilt
     interpreter = os.path.realpath(sys.executable)
     launch = f"import sys; sys.path.insert(0, {str(copy)!r}); sys.argv[0] = 'quiltctl'; from quiltctl.__main__ import main; main()"
     words = ["run", "-d", "--name", "c", *NONE, "box", "sh", "-c", "sleep 1; exit 6"]
-    subprocess.run([interpreter, "-S", "-c", launch, *words], env=quilt.environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [interpreter, "-S", "-c", launch, *words], env=quilt.environment, check=True, stdout=subprocess.DEVNULL
+    )
     shutil.rmtree(copy)
     assert quilt.ok("wait", "c") == "6"
     assert quilt.inspect("c")["State"]["ExitCode"] == 6
@@ -192,7 +198,9 @@ def test_gc_finds_what_has_no_row(quilt: Quilt) -> None:
     (quilt.root / "containers" / "notes").mkdir()
     said = quilt.ok("gc")
     assert said == f"folder {'f' * 64}: removed"
-    assert sorted(path.name[:5] for path in (quilt.root / "containers").iterdir()) == sorted([quilt.inspect("c")["Id"][:5], "notes"])
+    assert sorted(path.name[:5] for path in (quilt.root / "containers").iterdir()) == sorted(
+        [quilt.inspect("c")["Id"][:5], "notes"]
+    )
 
 
 def _read(path: str) -> str:

@@ -295,9 +295,9 @@ END;
 CREATE TABLE sqlite_sequence(name,seq);
 
 CREATE TABLE volume_uses (
-    volume       TEXT NOT NULL REFERENCES volumes (name),
     container_id TEXT NOT NULL REFERENCES containers (id) ON DELETE CASCADE,
     destination  TEXT NOT NULL,
+    volume       TEXT NOT NULL REFERENCES volumes (name),
     PRIMARY KEY (container_id, destination)
 ) STRICT, WITHOUT ROWID;
 

@@ -130,7 +130,7 @@ def test_logs_refuse_in_a_sentence(
     box("web").log.write("stdout", b"never shown\n")
     box("mute", config='{"log_driver": "none"}')
     with pytest.raises(errors.QuiltError) as caught:
-        show(*given.pop("containers", ["web"]), **given)  # type: ignore[misc, has-type]
+        show(*given.pop("containers", ["web"]), **given)  # type: ignore[misc]
     assert str(caught.value) == sentence
 
 

@@ -301,9 +301,9 @@ CREATE TABLE volumes (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE volume_uses (
-    volume       TEXT NOT NULL REFERENCES volumes (name),
     container_id TEXT NOT NULL REFERENCES containers (id) ON DELETE CASCADE,
     destination  TEXT NOT NULL,
+    volume       TEXT NOT NULL REFERENCES volumes (name),
     PRIMARY KEY (container_id, destination)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX volume_uses_by_volume ON volume_uses (volume);

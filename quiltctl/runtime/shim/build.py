@@ -130,7 +130,8 @@ def prepare_folder(container_dir: str, spec: Spec, log_dir: str) -> None:
     Raises:
         OSError: no room, or a folder that somebody else has put there.
     """
-    os.makedirs(container_dir, mode=0o700, exist_ok=True)
+    for folder in (os.path.dirname(container_dir), container_dir):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
     for name in ("upper", "work", "root"):
         if not os.path.isdir(f"{container_dir}/{name}"):
             os.mkdir(f"{container_dir}/{name}", 0o755 if name == "upper" else 0o700)

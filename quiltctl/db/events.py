@@ -54,3 +54,14 @@ def last_seq(connection: sqlite3.Connection) -> int:
     """Return the number of the last event, 0 when there is none."""
     seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
     return seq
+
+
+def count_before(connection: sqlite3.Connection, before: int) -> int:
+    """Return how many events happened before this moment, in nanoseconds since 1970."""
+    count: int = connection.execute("SELECT count(*) FROM events WHERE at < ?", (before,)).fetchone()[0]
+    return count
+
+
+def delete_before(connection: sqlite3.Connection, before: int) -> None:
+    """Forget the events from before this moment."""
+    connection.execute("DELETE FROM events WHERE at < ?", (before,))

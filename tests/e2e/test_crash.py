@@ -28,7 +28,7 @@ def alive(pid: int) -> bool:
 
 
 def test_killed_shim_takes_its_container_along(quilt: Quilt) -> None:
-    """kill -9 of the shim: all processes of the container are gone within 100 ms, and ps tells it at once."""
+    """After kill -9 of the shim all processes of the container are gone within 100 ms, and ps tells it at once."""
     quilt.ok(
         "run", "-d", "--name", "c", *NONE, "box", "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; wait"
     )
@@ -72,7 +72,7 @@ def test_foreground_run_of_a_killed_shim_says_that_nobody_knows(quilt: Quilt) ->
 
 
 def test_killed_foreground_leaves_the_container_running(quilt: Quilt) -> None:
-    """kill -9 of `run` takes nothing down; the container ends later, with its code."""
+    """A kill -9 of `run` takes nothing down; the container ends later, with its code."""
     process = quilt.popen("run", "--name", "c", *NONE, "box", "sh", "-c", "sleep 1; echo late; exit 4")
     quilt.eventually(lambda: quilt.ok("ps", "-q") != "")
     process.kill()
@@ -119,7 +119,7 @@ def test_killed_shim_at_any_moment_of_a_start_is_undone(quilt: Quilt) -> None:
 
 
 def test_exit_code_arrives_though_the_program_was_removed_meanwhile(quilt: Quilt, tmp_path: Path) -> None:
-    """quiltctl uninstalled while a container runs: the exit record tells, and another installation reads it."""
+    """Uninstalled while a container runs: the exit record tells, and another installation reads it."""
     site = next(path for path in sys.path if path.endswith("site-packages"))
     copy = tmp_path / "site"
     copy.mkdir()
@@ -127,7 +127,7 @@ def test_exit_code_arrives_though_the_program_was_removed_meanwhile(quilt: Quilt
     for extra in Path(site).glob("*prctl*"):
         (shutil.copytree if extra.is_dir() else shutil.copy)(extra, copy / extra.name)
     interpreter = os.path.realpath(sys.executable)
-    launch = f"import sys; sys.path.insert(0, {str(copy)!r}); sys.argv[0] = 'quiltctl'; from quiltctl.__main__ import main; main()"
+    launch = f"import sys; sys.path.insert(0, {str(copy)!r}); from quiltctl.__main__ import main; main()"
     words = ["run", "-d", "--name", "c", *NONE, "box", "sh", "-c", "sleep 1; exit 6"]
     subprocess.run(
         [interpreter, "-S", "-c", launch, *words], env=quilt.environment, check=True, stdout=subprocess.DEVNULL

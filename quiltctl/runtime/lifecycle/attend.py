@@ -18,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from quiltctl.runtime.lifecycle.start import Begun, Run
     from quiltctl.runtime.lifecycle.spawn import Shim
+    from quiltctl.runtime.lifecycle.start import Begun, Run
 
 
 def attend(begun: Begun, *, streams: Sequence[str], proxy_signals: bool) -> int:

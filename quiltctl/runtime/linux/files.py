@@ -21,10 +21,10 @@ class _OpenHow(ctypes.Structure):
 
 
 def openat2(dir_fd: int, path: str | bytes, flags: int, *, mode: int = 0, resolve: int = 0) -> int:
-    """Open a path as seen from a directory; the descriptor is close-on-exec. ``resolve`` is that of openat2(2).
+    """Open a path as seen from a directory; the descriptor is close-on-exec. ``resolve`` takes RESOLVE flags.
 
     RESOLVE_IN_ROOT treats ``dir_fd`` as the root of the file system, also for the links met on the way, so no
-    name leads out of it. The kernel may say EAGAIN when names below are moved meanwhile; then it is tried again.
+    name leads out of it (openat2(2)). The kernel may say EAGAIN when names below are moved meanwhile; then it is tried again.
 
     Raises:
         OSError: with ``openat2 path`` as its filename.

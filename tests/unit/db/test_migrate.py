@@ -38,7 +38,7 @@ INSERT INTO network_allocations VALUES (1, :id, :id, '10.42.0.2', NULL, 'm', 'v'
 INSERT INTO process_monitors VALUES (:id, 1, 2, 3, 'b', 'completed', 1, 8, 'exit');
 INSERT INTO cleanup_tasks VALUES (1, :id, 'cgroup', 'quilt/a', 'failed', 2, 'busy', 1, 8);
 INSERT INTO volumes VALUES ('data', 'local', 0, '{}', '{}', 1);
-INSERT INTO volume_uses VALUES ('data', :id, '/data');
+INSERT INTO volume_uses (volume, container_id, destination) VALUES ('data', :id, '/data');
 """
 """At least one row in each table of the first schema, as a user of the first version has them."""
 

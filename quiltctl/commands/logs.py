@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from quiltctl.db.containers import Container
+    from quiltctl.model.log_record import Record
     from quiltctl.paths import Paths
-    from quiltctl.runtime.logs import Record
 
     Show = Callable[[int, Record], None]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 
 from quiltctl.runtime.linux import inotify
 
@@ -56,8 +55,10 @@ def _watch(inotify_fd: int, folder: str) -> None:
         inotify.watch(inotify_fd, folder, _CHANGES)
     except FileNotFoundError:
         _watch(inotify_fd, os.path.dirname(folder))
-        with suppress(FileNotFoundError):  # made between the two
-            inotify.watch(inotify_fd, folder, _CHANGES)
+        try:
+            inotify.watch(inotify_fd, folder, _CHANGES)  # it may have been made between the two
+        except FileNotFoundError:
+            return
 
 
 def _left_ms(until_ns: int | None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 
 from quiltctl.runtime.linux import inotify
 
@@ -11,7 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from quiltctl.runtime.logs import Reader, Record
+    from quiltctl.model.log_record import Record
+    from quiltctl.runtime.logs import Reader
 
 _LONGEST_WAIT_MS = 24 * 3600 * 1000  # poll(2) counts milliseconds in an int: a later end is waited for in parts
 _CHANGES = inotify.IN_MODIFY | inotify.IN_CREATE
@@ -70,9 +70,11 @@ def _watch(inotify_fd: int, folders: set[str]) -> None:
         except FileNotFoundError:
             folders.discard(folder)  # removed, container and all
             continue
-        with suppress(FileNotFoundError):
+        try:
             inotify.watch(inotify_fd, folder, _CHANGES)
-            folders.discard(folder)
+        except FileNotFoundError:
+            continue
+        folders.discard(folder)
 
 
 def _left_ms(until_ns: int | None) -> int | None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import closing
 
+from quiltctl.model.log_record import Record
 from quiltctl.model.times import parse_rfc3339
-from quiltctl.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,18 +27,6 @@ _seconds: dict[bytes, int] = {}
 """Seconds that were parsed before: a busy log has thousands of lines in each."""
 
 
-class Record(Value):
-    """One line of the log, without its newline; ``partial`` says that the program has not ended the line here.
-
-    The stream is ``stdout`` or ``stderr``, or ``quiltctl`` for what the log itself has to say.
-    """
-
-    at_ns: int
-    stream: str
-    text: bytes
-    partial: bool
-
-
 def records(
     log_dir: str,
     *,
@@ -52,10 +39,13 @@ def records(
 
     ``tail`` takes the last so many lines of those that the other conditions leave, without reading the rest.
     """
-    with closing(Reader(log_dir, since_ns=since_ns, until_ns=until_ns, streams=streams)) as reader:
+    reader = Reader(log_dir, since_ns=since_ns, until_ns=until_ns, streams=streams)
+    try:
         if tail is not None:
             reader.skip_to_last(tail)
         yield from reader.read()
+    finally:
+        reader.close()
 
 
 def joined(records: Iterable[Record]) -> Iterator[Record]:

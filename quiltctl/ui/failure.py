@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 
 from quiltctl.ui import colour
 
@@ -17,8 +16,10 @@ def tell(error: QuiltError, *, as_json: bool = False) -> None:
 
     What was already written to standard output goes out first, so that the two stay in order where they meet.
     """
-    with suppress(OSError):  # it may be the very thing that failed
+    try:
         sys.stdout.flush()
+    except OSError:  # it may be the very thing that failed
+        sys.stderr.flush()
     sys.stderr.write(_document(error) if as_json else _lines(error))
     sys.stderr.flush()
 

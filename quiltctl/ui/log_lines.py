@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from io import BufferedWriter
     from typing import TextIO
 
-    from quiltctl.runtime.logs import Record
+    from quiltctl.model.log_record import Record
 
 _BATCH_LINES = 2000
 

@@ -123,8 +123,7 @@ def store(rootfs_tar: Path) -> Iterator[Path]:
     """Give a root with the busybox image in it, which each test copies: an import for each would take longer."""
     folder = Path(tempfile.mkdtemp(prefix="quilt-e2e-"))
     quilt = Quilt(folder / "root")
-    shutil.copy(rootfs_tar, folder / "box.tar")
-    quilt.ok("run", "--rm", "--network", "none", folder / "box.tar", "true")  # TEMPORARY
+    quilt.ok("image", "import", "--quiet", rootfs_tar, "box")
     yield folder / "root"
     shutil.rmtree(folder)
 

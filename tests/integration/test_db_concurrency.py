@@ -104,7 +104,7 @@ def test_sixteen_writers_lose_nothing(made: Paths) -> None:
     connection = open_to_read(made)
     assert meta.get(connection, "counter") == str(PROCESSES * TRANSACTIONS)
     tables = ("containers", "container_labels", "events")
-    counts = [connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables]  # noqa: S608
+    counts = [connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables]
     assert counts == [PROCESSES * TRANSACTIONS] * 3
     assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CONTAINERS = 200
-NOISE = random.Random(1).randbytes(65536)  # noqa: S311 (the same each time)
+NOISE = random.Random(1).randbytes(65536)
 HINT = "restore a backup made with: quiltctl system backup"
 
 
@@ -103,7 +103,7 @@ def test_truncated_file_is_said_to_be_damaged(quilt_root: Paths, whole: Path, pa
 @pytest.mark.parametrize("seed", range(150))
 def test_flipped_bits_never_give_a_traceback(quilt_root: Paths, whole: Path, seed: int) -> None:
     """Whatever bits are flipped, a command works, or it says in one sentence what it cannot."""
-    chance = random.Random(seed)  # noqa: S311 (the same damage each time)
+    chance = random.Random(seed)
     content = bytearray(whole.read_bytes())
     reach = len(content) if seed % 2 else 4096  # every other time in the first page, where the schema begins
     for _ in range(chance.choice([1, 4, 64])):
@@ -122,5 +122,5 @@ def test_damaged_log_loses_what_is_behind_the_damage_only(quilt_root: Paths, who
     """The log beside the file may be garbage: then its rows are lost, and the file is as it was."""
     Path(quilt_root.root).mkdir()
     shutil.copy(whole, quilt_root.database)
-    Path(f"{quilt_root.database}-wal").write_bytes(random.Random(seed).randbytes(50_000))  # noqa: S311 (as above)
+    Path(f"{quilt_root.database}-wal").write_bytes(random.Random(seed).randbytes(50_000))
     assert len(containers.list_all(open_to_write(quilt_root))) == CONTAINERS

@@ -82,7 +82,7 @@ def numbers(found: Iterable[bytes]) -> list[int]:
 
 def test_log_survives_kill_9(tmp_path: Path) -> None:
     """Killed thirty times at any moment, every line that was written is there, once, in order and whole."""
-    moments = random.Random(7)  # noqa: S311 (not a secret; the same moments each time)
+    moments = random.Random(7)
     reader = Reader(str(tmp_path))
     total = 0
     for _ in range(KILLS):

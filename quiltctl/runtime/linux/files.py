@@ -24,7 +24,7 @@ def openat2(dir_fd: int, path: str | bytes, flags: int, *, mode: int = 0, resolv
     """Open a path as seen from a directory; the descriptor is close-on-exec. ``resolve`` takes RESOLVE flags.
 
     RESOLVE_IN_ROOT treats ``dir_fd`` as the root of the file system, also for the links met on the way, so no
-    name leads out of it (openat2(2)). The kernel may say EAGAIN when names below are moved meanwhile; then it is tried again.
+    name leads out of it (openat2(2)). The kernel says EAGAIN when names below are moved meanwhile: then once more.
 
     Raises:
         OSError: with ``openat2 path`` as its filename.

@@ -187,7 +187,7 @@ def test_delete_takes_only_what_has_ended(
     """A row goes when its container has ended and was not started again meanwhile; its labels and shims go with it."""
     container_id = add(1, state, labels={"a": "1"})
     assert containers.delete(connection, container_id, generation) is deleted
-    left = [connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("containers", "container_labels")]  # noqa: S608
+    left = [connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("containers", "container_labels")]
     assert left == ([0, 0] if deleted else [1, 1])
 
 

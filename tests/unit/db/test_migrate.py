@@ -51,7 +51,7 @@ def tables(connection: sqlite3.Connection) -> list[str]:
 
 def contents(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
     """Return every row of every table."""
-    return {t: [tuple(row) for row in connection.execute(f"SELECT * FROM {t}")] for t in tables(connection)}  # noqa: S608
+    return {t: [tuple(row) for row in connection.execute(f"SELECT * FROM {t}")] for t in tables(connection)}
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_container_moves_as_the_table_says_and_in_no_other_way(
     container_id = add(1, old)
     before = connection.execute("SELECT * FROM events").fetchall()
     try:
-        connection.execute(f"UPDATE containers SET state = ?, {ALL_FACTS} WHERE id = ?", (new, container_id))  # noqa: S608
+        connection.execute(f"UPDATE containers SET state = ?, {ALL_FACTS} WHERE id = ?", (new, container_id))
         outcome = "moved"
     except sqlite3.IntegrityError as error:
         outcome = str(error)
@@ -116,7 +116,7 @@ def test_container_has_the_facts_that_its_state_demands(
     """A row that lives without a process, or ended without a time and a reason, cannot be written."""
     add(1, state)
     with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed"):
-        connection.execute(f"UPDATE containers SET {facts}")  # noqa: S608
+        connection.execute(f"UPDATE containers SET {facts}")
 
 
 def test_event_goes_with_the_transaction_that_made_it(connection: sqlite3.Connection, add: Callable[..., str]) -> None:
@@ -124,7 +124,7 @@ def test_event_goes_with_the_transaction_that_made_it(connection: sqlite3.Connec
     add(1, "running")
     died = "SELECT count(*) FROM events WHERE action = 'died'"
     connection.execute("BEGIN")
-    connection.execute(f"UPDATE containers SET state = 'exited', {ALL_FACTS}")  # noqa: S608 (our own constant)
+    connection.execute(f"UPDATE containers SET state = 'exited', {ALL_FACTS}")
     during = connection.execute(died).fetchone()[0]
     connection.execute("ROLLBACK")
     assert (during, connection.execute(died).fetchone()[0]) == (1, 0)

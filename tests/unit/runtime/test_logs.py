@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quiltctl.model.log_record import Record
 from quiltctl.model.times import SECOND_NS, format_ns
 from quiltctl.runtime import logs
-from quiltctl.runtime.logs import Reader, Record, joined, records
+from quiltctl.runtime.logs import Reader, joined, records
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -188,7 +188,9 @@ written = st.builds(
 def test_members_that_we_write_are_what_we_read(given: list[tuple[Member, bytes]]) -> None:
     """Writer and reader are each other's inverse, for names that are no text too."""
     given = [
-        (Member(**{**m.to_dict(), "stored_bytes": len(c), "size_bytes": len(c)}), c) if m.kind == tar.REGULAR else (m, b"")
+        (Member(**{**m.to_dict(), "stored_bytes": len(c), "size_bytes": len(c)}), c)
+        if m.kind == tar.REGULAR
+        else (m, b"")
         for m, c in given
     ]
     data = b"".join(encode_header(member) + content + padding(len(content)) for member, content in given)

@@ -157,5 +157,9 @@ def open_overlay(*, layers: tuple[str, ...], upper: str, work: str) -> int:
 
     One option carries at most 255 bytes (fsconfig(2)), so several layers go one by one, which needs Linux 6.5.
     """
-    lower = [("lowerdir", layers[0])] if len(layers) == 1 else [("lowerdir+", path) for path in reversed(layers)]
+    if len(layers) == 1:
+        # Here, and here alone, a colon separates directories.
+        lower = [("lowerdir", layers[0].replace("\\", "\\\\").replace(":", "\\:"))]
+    else:
+        lower = [("lowerdir+", path) for path in reversed(layers)]
     return mounts.new_mount("overlay", (*lower, ("upperdir", upper), ("workdir", work)))

@@ -196,9 +196,9 @@ def test_run_gives_the_program_the_world_it_was_promised(
 
 
 def test_run_unknown_user_is_an_error_before_anything_ran(quilt: Quilt) -> None:
-    """A user the image does not know is 125, told by name."""
+    """A user the image does not know is 126, as in podman, and told by name."""
     done = quilt("run", "--rm", *NONE, "-u", "ghost", "box", "true")
-    assert (done.returncode, 'unable to find user "ghost"' in done.stderr) == (125, True)
+    assert (done.returncode, 'unable to find user "ghost"' in done.stderr) == (126, True)
 
 
 def test_run_missing_workdir_is_126(quilt: Quilt) -> None:

@@ -42,7 +42,7 @@ def explain_for(name: str, failure: Failure) -> errors.QuiltError:
         reason = "is a directory" if failure.text == "directory" else reason
         return errors.CannotExecute(f'cannot execute "{failure.subject}" in {name}: {reason}')
     if failure.kind == "user":
-        return errors.UsageError(f"cannot start {name}: {failure.text}")
+        return errors.CannotExecute(f"cannot start {name}: {failure.text}")  # 126, as podman has it
     return _explain_refusal(name, failure, reason)
 
 

@@ -9,6 +9,7 @@ orders come down pipes. Build is a child of the watch, and so is, when build end
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
 import sys
@@ -29,6 +30,9 @@ _STUB = (
     "import sys,marshal;f=open(0,'rb',closefd=False);sys.path[:]=marshal.load(f);"
     "from quiltctl.runtime.shim.watch import main;main(f)"
 )
+
+
+_ATTEMPTS = 5
 
 
 class Shim(Value):
@@ -151,13 +155,11 @@ def _be_helper(paths: Paths, pipes: _Pipes) -> NoReturn:
     """Clone watch and build, tell the pid of the watch, and end: from then on they are nobody's children."""
     born_fd = pipes.born[1]
     try:
-        from quiltctl.runtime import cgroups
         from quiltctl.runtime.linux import processes
 
         python = interpreter()
         os.setsid()
-        cgroup_fd = cgroups.enter_shims(paths.cgroup)
-        pid = processes.clone(processes.CLONE_NEWPID, cgroup_fd=cgroup_fd)
+        pid = _clone_into_shims(paths)
         if pid == 0:
             _become_watch(python, pipes.of_watch())
         processes.join(os.pidfd_open(pid), processes.CLONE_NEWPID)
@@ -173,6 +175,24 @@ def _be_helper(paths: Paths, pipes: _Pipes) -> NoReturn:
         os.write(born_fd, f"{error.filename}: {error.strerror}".encode())
     finally:
         os._exit(0)
+
+
+def _clone_into_shims(paths: Paths) -> int:
+    """Clone the first process of a new PID namespace into our cgroup for shims; returns 0 in the child.
+
+    A gc that finds the cgroup empty may remove it just before the clone: then it is made again.
+    """
+    from quiltctl.runtime import cgroups
+    from quiltctl.runtime.linux import processes
+
+    for attempt in range(_ATTEMPTS):
+        try:
+            cgroup_fd = cgroups.enter_shims(paths.cgroup)
+            return processes.clone(processes.CLONE_NEWPID, cgroup_fd=cgroup_fd)
+        except OSError as error:
+            if error.errno != errno.ENODEV or attempt == _ATTEMPTS - 1:
+                raise
+    return -1
 
 
 def _become_watch(python: str, fds: list[int]) -> NoReturn:

@@ -144,12 +144,20 @@ def prepare_folder(container_dir: str, spec: Spec, log_dir: str) -> None:
         f"127.0.0.1\tlocalhost {spec.hostname} {spec.name}\n::1\tlocalhost ip6-localhost ip6-loopback\n",
     )
     if spec.network == "host":
-        with open("/etc/resolv.conf", encoding="utf-8", errors="surrogateescape") as file:
-            _write(f"{container_dir}/resolv.conf", file.read())
+        _write(f"{container_dir}/resolv.conf", _resolv_conf())
     # The exit record gets its blocks now: a disk that is full at the end cannot lose the exit code.
     record_fd = os.open(f"{container_dir}/exit.tmp", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.posix_fallocate(record_fd, 0, 512)
     os.close(record_fd)
+
+
+def _resolv_conf() -> str:
+    """Return the host's resolv.conf, empty where it has none."""
+    try:
+        with open("/etc/resolv.conf", encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
 
 
 def _write(path: str, text: str) -> None:

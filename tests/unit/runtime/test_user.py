@@ -14,7 +14,10 @@ from quiltctl.runtime.user import Identity, UnknownUser, look_up
 if TYPE_CHECKING:
     from pathlib import Path
 
-PASSWD = "root:x:0:0:root:/root:/bin/sh\n1:x:77:77::/one:/bin/sh\ntester:x:1000:1001:T:/home/tester:/bin/sh\nnohome:x:5:5:::\n"
+USERS = (
+    "root:x:0:0:root:/root:/bin/sh\n1:x:77:77::/one:/bin/sh\n"
+    "tester:x:1000:1001:T:/home/tester:/bin/sh\nnohome:x:5:5:::\n"
+)
 GROUP = "root:x:0:\ntester:x:1001:\nwheel:x:10:root,tester\nextra:x:20:tester\n"
 
 
@@ -31,7 +34,7 @@ def found(root: Path, wanted: str) -> Identity:
 def root(tmp_path: Path) -> Path:
     """Give a root file system with users."""
     (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/passwd").write_text(PASSWD)
+    (tmp_path / "etc/passwd").write_text(USERS)
     (tmp_path / "etc/group").write_text(GROUP)
     return tmp_path
 

@@ -1,22 +1,24 @@
 """Starting a shim: early, while quiltctl still has work to do, so that three processes get ready side by side.
 
-A helper brings itself into our cgroup for shims and a session of its own, and clones two processes into a new PID
-namespace: its PID 1, the ``watch``, which executes a fresh interpreter, since a fork of this one would keep 25 MiB
-for as long as the container runs; and ``build``, a fork of this one, which shares all that is loaded already and
-ends as soon as the container runs. Then the helper ends. Neither gets anything by arguments or environment: the
-orders come down pipes. Build is a child of the watch, and so is, when build ends, the process that build cloned.
+A helper brings itself into our cgroup for shims and a session of its own, clones PID 1 of a new PID namespace, and
+ends. That one forks ``build``, which shares all that is loaded already and ends as soon as the container runs, and
+becomes the ``watch`` by executing a fresh interpreter: a fork of this one would keep 25 MiB for as long as the
+container runs. Neither gets anything by arguments or environment: the orders come down pipes. Build is a child of the
+watch, and so is, when build ends, the process that build cloned.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import marshal
 import os
 import sys
 
 from quiltctl import errors
 from quiltctl.model.value import Value
-from quiltctl.runtime import liveness
+from quiltctl.runtime import cgroups, liveness
+from quiltctl.runtime.linux import processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ class _Pipes:
 def spawn(paths: Paths, *, attached: bool) -> Shim:
     """Start a shim and return it, without waiting for anything.
 
-    What the caller has imported by now, build need not import again.
+    What the caller has imported by now, build need not import again: that is why ctypes is imported above.
 
     Raises:
         HostLacks: without the rights of root nothing can be run.
@@ -152,24 +154,13 @@ def interpreter() -> str:
 
 
 def _be_helper(paths: Paths, pipes: _Pipes) -> NoReturn:
-    """Clone watch and build, tell the pid of the watch, and end: from then on they are nobody's children."""
+    """Clone what becomes the watch, tell its pid, and end: from then on it is nobody's child."""
     born_fd = pipes.born[1]
     try:
-        from quiltctl.runtime.linux import processes
-
-        python = interpreter()
         os.setsid()
         pid = _clone_into_shims(paths)
         if pid == 0:
-            _become_watch(python, pipes.of_watch())
-        processes.join(os.pidfd_open(pid), processes.CLONE_NEWPID)
-        # Twice: an orphan falls to the PID 1 of its parent's namespace. As a child of ours, build would fall to the
-        # host's, and where that reaps slowly, the watch could not end before (pid_namespaces(7), zap_pid_ns_processes).
-        if (parent := os.fork()) == 0:
-            if os.fork() == 0:
-                _become_build(pipes)
-            os._exit(0)
-        os.waitpid(parent, 0)
+            _become_watch_beside_build(pipes)
         os.write(born_fd, str(pid).encode())
     except OSError as error:
         os.write(born_fd, f"{error.filename}: {error.strerror}".encode())
@@ -182,9 +173,6 @@ def _clone_into_shims(paths: Paths) -> int:
 
     A gc that finds the cgroup empty may remove it just before the clone: then it is made again.
     """
-    from quiltctl.runtime import cgroups
-    from quiltctl.runtime.linux import processes
-
     for attempt in range(_ATTEMPTS):
         try:
             cgroup_fd = cgroups.enter_shims(paths.cgroup)
@@ -195,14 +183,16 @@ def _clone_into_shims(paths: Paths) -> int:
     return -1
 
 
-def _become_watch(python: str, fds: list[int]) -> NoReturn:
-    """Take the descriptors 0, 1, ... as given, close all others, and execute the interpreter."""
+def _become_watch_beside_build(pipes: _Pipes) -> NoReturn:
+    """Fork build, then take the descriptors 0, 1, ... as given, close all others, and execute the interpreter."""
     try:
-        from fcntl import F_DUPFD_CLOEXEC, fcntl
-
+        python = interpreter()
+        if os.fork() == 0:
+            _become_build(pipes)
+        fds = pipes.of_watch()
         null_fd = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         # Out of the way first: a descriptor may stand where another has to go.
-        high = [fcntl(null_fd if fd < 0 else fd, F_DUPFD_CLOEXEC, len(fds)) for fd in fds]
+        high = [fcntl.fcntl(null_fd if fd < 0 else fd, fcntl.F_DUPFD_CLOEXEC, len(fds)) for fd in fds]
         for wanted, fd in enumerate(high):
             os.dup2(fd, wanted)
         os.closerange(len(fds), 1 << 30)

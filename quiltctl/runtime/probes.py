@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from quiltctl.runtime.linux import idmaps, mounts, processes
+from quiltctl.runtime.linux import mounts, processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _mount_overlay() -> None:
 
 def _shift(folder: str) -> None:
     folder_fd = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-    idmaps.shift_owners(mounts.clone_mount(folder_fd, subject=folder), _shifted_user_namespace(), subject=folder)
+    mounts.shift_owners(mounts.clone_mount(folder_fd, subject=folder), _shifted_user_namespace(), subject=folder)
 
 
 def _shifted_user_namespace() -> int:

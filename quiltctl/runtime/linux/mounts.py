@@ -41,6 +41,7 @@ _FSMOUNT_CLOEXEC = 1
 _FSCONFIG_SET_FLAG = 0
 _FSCONFIG_SET_STRING = 1
 _FSCONFIG_CMD_CREATE = 6
+_MOUNT_ATTR_IDMAP = 0x00100000
 
 
 class _MountAttr(ctypes.Structure):
@@ -110,7 +111,19 @@ def clone_mount(source_fd: int, *, attributes: int = 0, subject: str = "") -> in
 
 def set_attributes(mount_fd: int, attributes: int, *, subject: str = "") -> None:
     """Add attributes to the mount that the descriptor is the root of. See mount_setattr(2)."""
-    wanted = _MountAttr(attr_set=attributes)
+    _set(mount_fd, _MountAttr(attr_set=attributes), subject)
+
+
+def shift_owners(mount_fd: int, user_namespace_fd: int, *, subject: str = "") -> None:
+    """Map the owners of a detached mount's files by a user namespace. It can be done once, before it is attached.
+
+    Raises:
+        OSError: EINVAL where the file system cannot (mount_setattr(2), since Linux 5.12).
+    """
+    _set(mount_fd, _MountAttr(attr_set=_MOUNT_ATTR_IDMAP, userns_fd=user_namespace_fd), subject)
+
+
+def _set(mount_fd: int, wanted: _MountAttr, subject: str) -> None:
     syscall(
         "mount_setattr",
         SYS_MOUNT_SETATTR,

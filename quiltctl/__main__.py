@@ -100,10 +100,19 @@ def _report(error: BaseException, argv: Sequence[str]) -> int:
         return BROKEN_PIPE
     try:
         return _told(error, argv)
-    except (OSError, ValueError):  # standard error is gone as well
-        return 125
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception:  # noqa: BLE001 (no descriptor is left to import with, or standard error is gone as well)
+        return _told_plainly(error)
+
+
+def _told_plainly(error: BaseException) -> int:
+    """Say what went wrong without importing or opening anything, and return the exit code."""
+    try:
+        os.write(2, f"Error: {error}\n".encode(errors="backslashreplace"))
+    except OSError:
+        return 125
+    return getattr(error, "exit_code", 125)
 
 
 def _told(error: BaseException, argv: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from quiltctl.commands import _container_options as container_options
 from quiltctl.commands._import_progress import image_with_progress
 from quiltctl.db.connection import open_to_write
 from quiltctl.model.parameters import Flag, Option, Verb
+from quiltctl.runtime import relay
 from quiltctl.runtime.lifecycle import spawn, start
 
 TYPE_CHECKING = False
@@ -58,6 +59,8 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
 
         make_way(paths, connection, spec.name)
     container_options.write_cidfile(spec)
+    # Before there is anything to end: a Ctrl-C from here on is the program's.
+    signals_fd = relay.catch_signals() if sig_proxy and not detach else -1
     begun = start.create_and_start(paths, connection, spec, shim, attached=not detach)
     if detach:
         sys.stdout.write(f"{begun.wait().container_id}\n")
@@ -65,4 +68,4 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     # Imported while the container is being built, so for nothing.
     from quiltctl.runtime.lifecycle.attend import attend
 
-    return attend(begun, streams=attach, proxy_signals=sig_proxy)
+    return attend(begun, streams=attach, signals_fd=signals_fd)

@@ -8,6 +8,7 @@ from quiltctl import errors
 from quiltctl.commands import _parameters as shared
 from quiltctl.commands._many import each
 from quiltctl.model.parameters import Flag, Verb
+from quiltctl.runtime import relay
 from quiltctl.runtime.lifecycle import spawn
 
 TYPE_CHECKING = False
@@ -97,10 +98,11 @@ def _start(
     shim = spawn.spawn(paths, attached=attached)
     document = decode(connection, rows.config_of(connection, container.id))
     spec = spec_from({**document, "name": container.name})
+    signals_fd = relay.catch_signals() if attached and proxy_signals else -1
     begun = start.start(paths, connection, spec, shim, attached=attached)
     if not attached:
         begun.wait()
         return 0
     from quiltctl.runtime.lifecycle.attend import attend
 
-    return attend(begun, streams=streams, proxy_signals=proxy_signals)
+    return attend(begun, streams=streams, signals_fd=signals_fd)

@@ -34,22 +34,23 @@ class Relay:
         if self._input_open:
             os.set_blocking(stdin_fd, False)
 
-    def carry(self, end_fd: int, on_end: Callable[[], None], forward: Callable[[int], None] | None) -> None:
+    def carry(
+        self, end_fd: int, on_end: Callable[[], None], forward: Callable[[int], None], *, signals_fd: int
+    ) -> None:
         """Carry until ``end_fd`` is readable, which is told by ``on_end``, and then what is left to read.
 
-        With ``forward``, signals that reach this process are given to it instead of acting here.
+        What comes out of ``signals_fd`` (see ``catch_signals``; -1 is none) is given to ``forward``.
         """
-        wake_fd = -1 if forward is None else _catch_signals()
         ended = False
         while not ended:
             poller = select.poll()
-            for fd in self._waited_for(end_fd, wake_fd):
+            for fd in self._waited_for(end_fd, signals_fd):
                 poller.register(fd, select.POLLIN)
             if self._pending:
                 poller.register(self._input_fd, select.POLLOUT)
             happened = {fd for fd, _ in poller.poll()}
-            if wake_fd in happened and forward is not None:
-                for number in os.read(wake_fd, 64):
+            if signals_fd in happened:
+                for number in os.read(signals_fd, 64):
                     forward(number)
             self._carry_output(happened)
             self._carry_input(happened)
@@ -72,11 +73,11 @@ class Relay:
                 return
             self._carry_output(happened)
 
-    def _waited_for(self, end_fd: int, wake_fd: int) -> Iterator[int]:
+    def _waited_for(self, end_fd: int, signals_fd: int) -> Iterator[int]:
         yield from self._outputs
         yield end_fd
-        if wake_fd >= 0:
-            yield wake_fd
+        if signals_fd >= 0:
+            yield signals_fd
         if self._input_open and not self._pending:
             yield 0
 
@@ -113,8 +114,11 @@ class Relay:
         self._input_open = False
 
 
-def _catch_signals() -> int:
-    """Have every signal that a program could want arrive as a byte in a pipe. Returns its reading end."""
+def catch_signals() -> int:
+    """Have every signal that a program could want arrive as a byte in a pipe, from now on. Returns its reading end.
+
+    Caught before the program is started, none is lost, and none ends this process between the two.
+    """
     wake_r, wake_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     _signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
     for number in range(1, _HIGHEST_STANDARD_SIGNAL + 1):

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from quiltctl.runtime.lifecycle.start import Begun, Run
 
 
-def attend(begun: Begun, *, streams: Sequence[str], proxy_signals: bool) -> int:
+def attend(begun: Begun, *, streams: Sequence[str], signals_fd: int) -> int:
     """Wait until the program runs, carry its input and output until it has ended, and return its exit code.
 
-    Of the ``streams`` stdin, stdout and stderr the named ones are carried; none named is all.
+    Of the ``streams`` stdin, stdout and stderr the named ones are carried; none named is all. What comes out of
+    ``signals_fd``, if it is not -1, is passed on to the program.
 
     Raises:
         QuiltError: the program did not come to run.
@@ -51,7 +52,7 @@ def attend(begun: Begun, *, streams: Sequence[str], proxy_signals: bool) -> int:
         for stream, fd in (("stdin", shim.stdin_fd), ("stdout", shim.stdout_fd), ("stderr", shim.stderr_fd))
     ]
     relay = Relay(*carried, to_the_end=True)
-    relay.carry(shim.answer_fd, hear_end, forward if proxy_signals else None)
+    relay.carry(shim.answer_fd, hear_end, forward, signals_fd=signals_fd)
     if codes:
         return codes[0]
     return _code_without_shim(begun, run)

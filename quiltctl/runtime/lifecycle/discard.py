@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 
 from quiltctl.db import cleanup
@@ -49,15 +50,13 @@ def discard_all(paths: Paths, connection: sqlite3.Connection, container_ids: Seq
 
     Returns a sentence for each that could not be removed; its task stays, for gc to try again.
     """
-    from quiltctl.runtime.tree import remove_tree  # ctypes: 3 ms that a start need not pay
-
     problems: dict[str, str] = {}
     for container_id in container_ids:
         try:
             problem = remove_cgroup(paths, container_id)
             if problem is not None:
                 raise problem
-            remove_tree(paths.container(container_id))
+            _remove_folder(paths.container(container_id))
         except OSError as error:
             problems[container_id] = f"{error.filename}: {error.strerror}"
     with transaction(connection):
@@ -68,3 +67,14 @@ def discard_all(paths: Paths, connection: sqlite3.Connection, container_ids: Seq
             else:
                 cleanup.forget(connection, container_id)
     return [f"cannot remove what is left of {key[:12]}: {text}" for key, text in problems.items()]
+
+
+def _remove_folder(path: str) -> None:
+    """Remove a container's folder, also while somebody else does the same, as gc may."""
+    from quiltctl.runtime.tree import remove_tree  # ctypes: 3 ms that a start need not pay
+
+    while os.path.lexists(path):
+        try:
+            remove_tree(path)
+        except FileNotFoundError:
+            continue

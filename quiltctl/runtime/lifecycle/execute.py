@@ -16,7 +16,7 @@ from quiltctl.model.value import Value
 from quiltctl.runtime import cgroups, liveness, program, sandbox, user
 from quiltctl.runtime.lifecycle.failure import explain_for
 from quiltctl.runtime.linux import pidfd, privileges, processes
-from quiltctl.runtime.relay import Relay
+from quiltctl.runtime.relay import Relay, catch_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _standard_streams(session: Session) -> tuple[tuple[int, int, int], tuple[int
 def _attend(pid: int, outer: tuple[int, int, int]) -> int:
     process_fd = pidfd.pidfd_open(pid)
     relay = Relay(*outer, to_the_end=False)
-    relay.carry(process_fd, lambda: None, lambda number: _forward(process_fd, number))
+    relay.carry(process_fd, lambda: None, lambda number: _forward(process_fd, number), signals_fd=catch_signals())
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return code if code >= 0 else 128 - code
 

@@ -45,14 +45,13 @@ def remove(paths: Paths, connection: sqlite3.Connection, chosen: Sequence[Contai
     """
     if force:
         _kill_shims(chosen)
-    cidfiles: list[str] = []
+    cidfiles: dict[str, str] = {}
     removals: dict[str, Removal] = {}
     with transaction(connection):
         for container in chosen:
             removals[container.id] = _remove_row(paths, connection, container, cidfiles, force=force)
-    removed = [key for key, removal in removals.items() if removal.refusal is None]
-    problems = discard.discard_all(paths, connection, removed) if removed else []
-    for cidfile, container_id in zip(cidfiles, removed, strict=True):
+    problems = discard.discard_all(paths, connection, list(cidfiles)) if cidfiles else []
+    for container_id, cidfile in cidfiles.items():
         _remove_cidfile(cidfile, container_id)
     return [
         Removal(removal.container, removal.refusal, next((p for p in problems if removal.container.id[:12] in p), ""))
@@ -74,11 +73,10 @@ def _kill_shims(chosen: Sequence[Container]) -> None:
 
 
 def _remove_row(
-    paths: Paths, connection: sqlite3.Connection, container: Container, cidfiles: list[str], *, force: bool
+    paths: Paths, connection: sqlite3.Connection, container: Container, cidfiles: dict[str, str], *, force: bool
 ) -> Removal:
     now = containers.get(connection, container.id)
     if now is None:
-        cidfiles.append("")
         return Removal(container)  # somebody else has removed it meanwhile: it is gone, as was asked
     if now.state in containers.LIVE and (not force or _alive(now)):
         return Removal(
@@ -90,7 +88,7 @@ def _remove_row(
         )
     if now.state in containers.LIVE:
         _end_killed(paths, connection, now)
-    cidfiles.append(containers.cidfile_of(connection, now.id))
+    cidfiles[now.id] = containers.cidfile_of(connection, now.id)
     containers.delete(connection, now.id, now.generation)
     return Removal(container)
 

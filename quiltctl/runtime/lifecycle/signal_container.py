@@ -23,7 +23,8 @@ def kill(container: Container, signal: int) -> None:
     init_fd = liveness.hold(container.pid, container.pid_started, container.boot_id)
     if container.state not in {"running", "paused"} or init_fd is None:
         raise errors.WrongState(
-            f"cannot kill {container.name}: it is not running", hint=f"its state is {container.state}"
+            f"cannot kill {container.name}: it is not running",
+            hint="it has just ended" if container.state in {"running", "paused"} else f"its state is {container.state}",
         )
     pidfd.send_signal(init_fd, signal)
     os.close(init_fd)

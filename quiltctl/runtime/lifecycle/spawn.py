@@ -68,14 +68,11 @@ class Shim(Value):
         """Tell watch and build what to run.
 
         Raises:
-            KernelError: they have died.
+            BrokenPipeError: they have died.
         """
         data = marshal.dumps(order)
-        try:
-            for fd in (self.build_fd, self.order_fd):
-                _write_all(fd, data)
-        except BrokenPipeError as error:
-            raise errors.KernelError("the shim has died before it was told what to run") from error
+        for fd in (self.build_fd, self.order_fd):
+            _write_all(fd, data)
         os.close(self.build_fd)
 
     def hear_answer(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from quiltctl.model.value import Value
 from quiltctl.runtime import liveness
 from quiltctl.runtime.lifecycle import create, discard, reap, spawn
 from quiltctl.runtime.lifecycle.failure import refusal_of
+from quiltctl.runtime.linux import pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
     from quiltctl.runtime.lifecycle.spawn import Shim
+
+
+_DYING_S = 5.0
+"""How long a shim that has closed its pipes may take to be gone."""
 
 
 class Begun(Value):
@@ -40,10 +45,21 @@ class Begun(Value):
             return Run(self.spec.id, self.generation, int(answer[1]), int(answer[2]))
         if answer:
             raise refusal_of(answer)
+        raise self.give_up()
+
+    def give_up(self) -> errors.KernelError:
+        """Write that the shim has died, with --rm remove what it had made, and return the error that says so."""
+        pidfd.wait_all([fd for fd in [self._hold_shim()] if fd is not None], _DYING_S)
         container = containers.get(self.connection, self.spec.id)
         if container is not None:
             reap.reap(self.paths, self.connection, container)
-        raise errors.KernelError(f"cannot start {self.spec.name}: its shim was killed before the program ran")
+        return errors.KernelError(f"cannot start {self.spec.name}: its shim died before the program ran")
+
+    def _hold_shim(self) -> int | None:
+        container = containers.get(self.connection, self.spec.id)
+        if container is None:
+            return None
+        return liveness.hold(container.shim_pid, container.shim_started, container.boot_id)
 
 
 class Run(Value):
@@ -65,8 +81,7 @@ def create_and_start(paths: Paths, connection: sqlite3.Connection, spec: Spec, s
     with transaction(connection):
         spec = create.insert(paths, connection, spec)
         generation = _begin(connection, spec.id, pid, started)
-    shim.give_order(_order(paths, spec, generation, attached=attached))
-    return Begun(paths, connection, spec, generation, shim)
+    return _begun(paths, connection, spec, shim, generation, attached=attached)
 
 
 def start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, *, attached: bool) -> Begun:
@@ -79,8 +94,7 @@ def start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, 
     with transaction(connection):
         generation = _begin(connection, spec.id, pid, started)
         discard.plan(paths, connection, spec.id)
-    shim.give_order(_order(paths, spec, generation, attached=attached))
-    return Begun(paths, connection, spec, generation, shim)
+    return _begun(paths, connection, spec, shim, generation, attached=attached)
 
 
 def _begin(connection: sqlite3.Connection, container_id: str, shim_pid: int, shim_started: int) -> int:
@@ -90,6 +104,17 @@ def _begin(connection: sqlite3.Connection, container_id: str, shim_pid: int, shi
     if generation is None:
         raise errors.WrongState(f"cannot start {container_id[:12]}: it is running already")
     return generation
+
+
+def _begun(
+    paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, generation: int, *, attached: bool
+) -> Begun:
+    begun = Begun(paths, connection, spec, generation, shim)
+    try:
+        shim.give_order(_order(paths, spec, generation, attached=attached))
+    except BrokenPipeError as error:
+        raise begun.give_up() from error
+    return begun
 
 
 def _order(paths: Paths, spec: Spec, generation: int, *, attached: bool) -> dict[str, Any]:

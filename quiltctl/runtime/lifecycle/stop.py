@@ -44,8 +44,12 @@ def stop(
         signal, own_timeout_s = stop_parameters(connection, container.id)
         patience_s = own_timeout_s if timeout_s is None else timeout_s
         signal_container.announce_stop(paths, container.id)
-        _send(container, SIGKILL if patience_s == 0 else signal)
-        waiting[shim_fd] = (container, None if patience_s < 0 else time.monotonic() + patience_s)
+        if patience_s == 0:
+            _send(container, SIGKILL)
+            waiting[shim_fd] = (container, None)
+        else:
+            _send(container, signal)
+            waiting[shim_fd] = (container, None if patience_s < 0 else time.monotonic() + patience_s)
     _wait_and_kill(waiting, connection, warn)
     for container, _ in waiting.values():
         reap.reap(paths, connection, containers.get(connection, container.id) or container)

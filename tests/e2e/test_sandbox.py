@@ -147,13 +147,13 @@ def test_descriptors_of_the_caller_stay_outside(quilt: Quilt, tmp_path: Path) ->
     seen = run("run", "--rm", *NONE, "box", "sh", "-c", count)
     run("run", "-d", "--name", "c", *NONE, "box", "sleep", "1000")
     by_exec = run("exec", "c", "sh", "-c", count)
-    by_init = run("run", "--rm", "--init", *NONE, "box", "ls", "/proc/1/fd", "/proc/self/fd")
+    run("run", "-d", "--init", "--name", "i", *NONE, "box", "sleep", "1000")
     for fd in fds:
         os.close(fd)
-    # 3 is what ls reads the folder with.
+    # 3 is what ls reads the folder with. An init is looked at from the host: nobody inside may look into it.
     assert seen == ["0", "1", "2", "0", "1", "2", "3"]
     assert by_exec == ["0", "1", "2", "0", "1", "2", "3"]
-    assert [word for word in by_init if word.isdigit()] == ["0", "1", "2", "3"] or by_init[-4:] == ["0", "1", "2", "3"]
+    assert sorted(os.listdir(f"/proc/{quilt.inspect('i')['State']['Pid']}/fd")) == ["0", "1", "2"]
 
 
 def test_loopback_is_there_and_up(quilt: Quilt) -> None:

@@ -36,8 +36,10 @@ member = st.fixed_dictionaries(
     {
         "name": st.one_of(names, targets),
         "type": st.sampled_from(
-            [tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE]
-            + [tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.CONTTYPE]
+            (
+                *(tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE),
+                *(tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.CONTTYPE),
+            )
         ),
         "linkname": targets,
         "mode": st.sampled_from([0, 0o644, 0o7777]),

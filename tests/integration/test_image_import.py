@@ -154,7 +154,8 @@ def test_import_of_a_folder_leaves_out_what_is_mounted_in_it(
 ) -> None:
     """A /proc or another mount below the folder, as debootstrap may leave, comes as an empty folder."""
     tree = rootfs.busybox_tree(tmp_path / "tree")
-    script = f"mount -t tmpfs none {tree}/proc; touch {tree}/proc/inside; mount --bind /usr/share {tree}/sys; exec $0 -c '{IMPORT}' $@"
+    mounts = f"mount -t tmpfs none {tree}/proc; touch {tree}/proc/inside; mount --bind /usr/share {tree}/sys"
+    script = f"{mounts}; exec $0 -c '{IMPORT}' $@"
     command = ["unshare", "-m", "sh", "-c", script, sys.executable, quilt_root.root, str(tree), "x"]
     done = subprocess.run(command, input="\n", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "ready\nTrue\n"), done.stderr
@@ -181,7 +182,7 @@ def test_import_of_a_truncated_archive_leaves_nothing(
     whole = rootfs.busybox_tar(tmp_path / "archive.tar", compression)
     # The last 10 KiB of a plain archive are only padding.
     os.truncate(whole, int((whole.stat().st_size - 10240 * (not compression)) * end))
-    with pytest.raises(ImageError, match="cannot import .*archive.tar: "):
+    with pytest.raises(ImageError, match=r"cannot import .*archive\.tar: "):
         import_image(quilt_root, database, str(whole), name="x")
     assert nothing_is_left(quilt_root, database)
 

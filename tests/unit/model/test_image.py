@@ -39,7 +39,7 @@ def test_config_that_says_nothing_is_an_empty_document() -> None:
 
 
 def test_image_id_depends_on_content_alone() -> None:
-    """Equal configuration, architecture and layers have one id, whatever the order of labels; any change has another."""
+    """Equal configuration, architecture and layers have one id, in whatever order; any change has another."""
     layers = ("1" * 64,)
     same = ImageConfig(**{**CONFIG.to_dict(), "labels": {"a": "2", "z": "1"}})
     ids = [

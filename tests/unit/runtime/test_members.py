@@ -59,7 +59,7 @@ def test_members_are_what_was_written(rootfs: ModuleType, format: str) -> None:
 
 
 def test_members_have_the_records_of_extended_headers(rootfs: ModuleType) -> None:
-    """Fractions of seconds, and of the extended attributes those that may stay; global headers count for owners alone."""
+    """Fractions of seconds, and those extended attributes that may stay; global headers count for owners."""
     data = rootfs.archive_of(
         {
             "name": "file",

@@ -75,7 +75,7 @@ def test_records_pass_over_what_makes_no_sense(tmp_path: Path, corrupt: bytes) -
 def test_records_leave_out_a_torn_line(tmp_path: Path) -> None:
     """A last line without its newline is not there yet."""
     segment(tmp_path, 1, line(0, b"whole"), line(1, b"torn")[:-1])
-    assert texts(tmp_path) == texts(tmp_path, tail=9) == [b"whole"]
+    assert texts(tmp_path) == texts(tmp_path, tail=9) == texts(tmp_path, tail=1) == [b"whole"]
 
 
 def test_records_are_chosen_by_time_and_stream(tmp_path: Path) -> None:
@@ -147,6 +147,24 @@ def test_reader_keeps_what_it_holds(tmp_path: Path) -> None:
     found = [record.text for record in reader.read()]
     reader.close()
     assert found == [b"a", b"b"]
+
+
+def test_reader_begins_where_there_is_no_hole(tmp_path: Path) -> None:
+    """When segments are deleted while they are being opened, it begins behind them, and not with one from before."""
+    for number in (1, 2, 3):
+        segment(tmp_path, number, line(number, b"%d" % number))
+
+    class Overtaken(Reader):
+        def _open(self, number: int) -> bool:
+            if number == 2:
+                for deleted in (1, 2):
+                    (tmp_path / f"{deleted:010}.log").unlink(missing_ok=True)
+            return super()._open(number)
+
+    reader = Overtaken(str(tmp_path))
+    found = [record.text for record in reader.read()]
+    reader.close()
+    assert found == [b"3"]
 
 
 def test_reader_says_what_it_missed(tmp_path: Path) -> None:

@@ -298,6 +298,52 @@ def test_import_that_was_killed_is_whole_or_swept(
     assert len(list(Path(quilt_root.layers, image.layers[0]).rglob("f*"))) == 1500
 
 
+@pytest.mark.parametrize(
+    ("step", "is_there"),
+    [
+        ("before import_image._unpack", False),
+        ("after import_image._unpack", False),
+        ("before layers.publish", False),
+        ("after layers.publish", False),
+        ("before images.insert", False),
+        ("after image_sources.remember", False),
+        ("after import_image._commit", True),
+    ],
+)
+def test_import_that_was_killed_at_a_step_is_whole_or_swept(
+    quilt_root: Paths, database: sqlite3.Connection, rootfs_tar: Path, step: str, *, is_there: bool
+) -> None:
+    """Killed before or after each step that leaves a trace: what is left is recognised, swept, and in nobody's way."""
+    when, _, place = step.partition(" ")
+    module, _, function = place.partition(".")
+    killing = f"""
+import os
+from quiltctl.db import image_sources, images
+from quiltctl.model.image_source import ImageSource
+from quiltctl.runtime import layers
+from quiltctl.runtime.lifecycle import import_image
+def die(*given, **named):
+    if "{when}" == "after":
+        whole(*given, **named)
+    os.kill(os.getpid(), 9)
+whole = {place}
+{place} = die
+run = import_image.import_image
+"""
+    code = killing + IMPORT.replace("print(import_image(", "print(run(").replace(
+        "name=sys.argv[3])", "name=sys.argv[3], remembered_as=ImageSource('/x', 1, 1, 1, 1))"
+    )
+    command = [sys.executable, "-c", code, quilt_root.root, str(rootfs_tar), "app"]
+    done = subprocess.run(command, input="\n", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (-9, "ready\n"), done.stderr
+    left = on_disk(quilt_root)
+    swept = (sweep_stale_imports(quilt_root), sweep_orphan_layers(quilt_root, database).without_row)
+    assert len(swept[0]) + len(swept[1]) == len(left[0]) + len(left[1]) - is_there
+    assert nothing_is_left(quilt_root, database) != is_there
+    image = import_image(quilt_root, database, str(rootfs_tar), name="app").image
+    assert on_disk(quilt_root) == ([image.layers[0]], [])
+
+
 def test_sweep_leaves_imports_of_living_processes_alone(
     quilt_root: Paths, database: sqlite3.Connection, tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ class Quilt:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.command = COMMAND
         self.environment = {**os.environ, "QUILT_ROOT": str(root)}
 
     def __call__(

@@ -59,6 +59,16 @@ def test_run_without_interactive_has_empty_stdin(quilt: Quilt) -> None:
     assert quilt.ok("run", "--rm", *NONE, "box", "cat", stdin=b"not for you") == ""
 
 
+def test_run_without_interactive_leaves_the_callers_stdin_alone(quilt: Quilt) -> None:
+    """What the caller has to read is still there afterwards: a shell loop that reads lines goes on."""
+    script = 'while read line; do "$0" run --rm --network none box true; "$0" ps; echo "$line"; done | grep line'
+    words = ["sh", "-c", script, quilt.command]
+    done = subprocess.run(
+        words, input=b"line 1\nline 2\nline 3\n", capture_output=True, env=quilt.environment, check=False
+    )
+    assert done.stdout == b"line 1\nline 2\nline 3\n"
+
+
 def test_run_interactive_passes_megabytes_byte_exact(quilt: Quilt, tmp_path: Path) -> None:
     """20 MB of every byte go through stdin and stdout of a container unchanged."""
     data = os.urandom(20 << 20)

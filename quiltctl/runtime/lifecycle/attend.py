@@ -47,9 +47,11 @@ def attend(begun: Begun, *, streams: Sequence[str], signals_fd: int) -> int:
                 codes.append(over.exit_code)
             _acknowledge(shim)
 
+    # Input only for a container that takes it: a shell loop around us has lines of its own to read.
+    possible = (("stdin", shim.stdin_fd), ("stdout", shim.stdout_fd), ("stderr", shim.stderr_fd))
     carried = [
-        _carried(fd, not streams or stream in streams)
-        for stream, fd in (("stdin", shim.stdin_fd), ("stdout", shim.stdout_fd), ("stderr", shim.stderr_fd))
+        _carried(fd, (not streams or stream in streams) and (stream != "stdin" or begun.spec.interactive))
+        for stream, fd in possible
     ]
     relay = Relay(*carried, to_the_end=True)
     relay.carry(shim.answer_fd, hear_end, forward, signals_fd=signals_fd)

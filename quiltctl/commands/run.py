@@ -61,11 +61,12 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     container_options.write_cidfile(spec)
     # Before there is anything to end: a Ctrl-C from here on is the program's.
     signals_fd = relay.catch_signals() if sig_proxy and not detach else -1
-    begun = start.create_and_start(paths, connection, spec, shim, attached=not detach)
+    streams = None if detach else attach or ("stdin", "stdout", "stderr")
+    begun = start.create_and_start(paths, connection, spec, shim, streams)
     if detach:
         sys.stdout.write(f"{begun.wait().container_id}\n")
         return 0
     # Imported while the container is being built, so for nothing.
     from quiltctl.runtime.lifecycle.attend import attend
 
-    return attend(begun, streams=attach, signals_fd=signals_fd)
+    return attend(begun, signals_fd=signals_fd)

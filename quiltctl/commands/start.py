@@ -62,13 +62,13 @@ def command(
     if attach or interactive:
         for _, error in choice.missing:
             raise error
-        streams = () if interactive else ("stdout", "stderr")
-        return _start(paths, connection, choice.chosen[0], attached=True, streams=streams, proxy_signals=sig_proxy)
+        streams = ("stdin", "stdout", "stderr") if interactive else ("stdout", "stderr")
+        return _start(paths, connection, choice.chosen[0], streams, proxy_signals=sig_proxy)
 
     def act(item: Chosen | errors.QuiltError) -> None:
         if isinstance(item, errors.QuiltError):
             raise item
-        _start(paths, connection, item, attached=False)
+        _start(paths, connection, item, None)
         sys.stdout.write(f"{item.word}\n")
 
     worst = each(choice.in_order, act)
@@ -80,9 +80,8 @@ def _start(
     paths: Paths,
     connection: sqlite3.Connection,
     item: Chosen,
+    streams: tuple[str, ...] | None,
     *,
-    attached: bool,
-    streams: tuple[str, ...] = (),
     proxy_signals: bool = True,
 ) -> int:
     from quiltctl.db import containers as rows
@@ -92,17 +91,17 @@ def _start(
 
     container = item.container
     if container.state in rows.LIVE:
-        if attached:
+        if streams is not None:
             raise errors.WrongState(f"cannot attach to {container.name}: it is running already")
         return 0
-    shim = spawn.spawn(paths, attached=attached)
+    shim = spawn.spawn(paths, attached=streams is not None)
     document = decode(connection, rows.config_of(connection, container.id))
     spec = spec_from({**document, "name": container.name})
-    signals_fd = relay.catch_signals() if attached and proxy_signals else -1
-    begun = start.start(paths, connection, spec, shim, attached=attached)
-    if not attached:
+    signals_fd = relay.catch_signals() if streams is not None and proxy_signals else -1
+    begun = start.start(paths, connection, spec, shim, streams)
+    if streams is None:
         begun.wait()
         return 0
     from quiltctl.runtime.lifecycle.attend import attend
 
-    return attend(begun, streams=streams, signals_fd=signals_fd)
+    return attend(begun, signals_fd=signals_fd)

@@ -42,6 +42,16 @@ def test_start_attached_gives_the_programs_code(quilt: Quilt) -> None:
     assert (done.returncode, done.stdout) == (9, "hello")
 
 
+def test_start_attached_without_interactive_leaves_the_containers_input_open(quilt: Quilt) -> None:
+    """A container that keeps its input open is not told that it has ended, by somebody who only looks on."""
+    quilt.ok("create", "-i", "--name", "c", *NONE, "box", "sh", "-c", "read x; echo over")
+    process = quilt.popen("start", "-a", "c", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    time.sleep(1)
+    before = quilt.inspect("c")["State"]["Status"]
+    quilt.ok("kill", "c")
+    assert (before, process.communicate(timeout=20)[0]) == ("running", b"")
+
+
 def test_start_prints_what_was_given_and_a_running_one_is_left_alone(quilt: Quilt) -> None:
     """Each word comes back, by name or id, and a second start changes nothing."""
     printed = quilt.ok("create", "--name", "a", *NONE, "box", "sleep", "1000")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from select import select
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,6 +127,7 @@ class Command:
     def read(self) -> bytes:
         """Return what it has written to stdout, as soon as there is something."""
         assert self.process.stdout is not None
+        assert select([self.process.stdout], [], [], QUICK_S)[0], "it writes nothing"
         return os.read(self.process.stdout.fileno(), 65536)
 
     def outcome(self) -> tuple[bytes, bytes, int]:

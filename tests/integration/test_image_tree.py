@@ -116,13 +116,15 @@ def test_remove_tree_crosses_no_mount(tmp_path: Path, mount: str) -> None:
     (tmp_path / "kept/file").write_bytes(b"x")
     (tmp_path / "top/below").mkdir(parents=True)
     script = f"{mount.format(tmp_path)} {tmp_path}/top/below && exec $0 -c '{IN_NAMESPACE}' {tmp_path}/top"
-    done = subprocess.run(["unshare", "-m", "sh", "-c", script, sys.executable], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, sys.executable], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "18\n"), done.stderr
     assert os.listdir(tmp_path / "kept") == ["file"]
 
 
 def test_tree_size_counts_blocks_once(tmp_path: Path) -> None:
-    """du's judgement: hard links count once, links are not followed, holes take nothing."""
+    """Du's judgement: hard links count once, links are not followed, holes take nothing."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a/file").write_bytes(b"x" * 100_000)
     os.link(tmp_path / "a/file", tmp_path / "hard")

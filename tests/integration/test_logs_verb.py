@@ -81,6 +81,7 @@ def test_logs_can_be_json(box: Callable[..., Any], show: Callable[..., tuple[byt
     web.log.write("stderr", b"caf\xc3\xa9 \xff\n")
     web.log.write("stdout", b'hi"\nopen')
     out, err = show("web", json=True)
+    assert show("web", json=True, follow=True) == (out, err)
     rest = [line.split(b'", ', 1)[1] for line in out.splitlines()]
     assert (err, rest) == (
         b"",

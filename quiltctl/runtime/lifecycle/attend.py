@@ -16,17 +16,14 @@ from quiltctl.runtime.relay import Relay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from quiltctl.runtime.lifecycle.spawn import Shim
     from quiltctl.runtime.lifecycle.start import Begun, Run
 
 
-def attend(begun: Begun, *, streams: Sequence[str], signals_fd: int) -> int:
+def attend(begun: Begun, *, signals_fd: int) -> int:
     """Wait until the program runs, carry its input and output until it has ended, and return its exit code.
 
-    Of the ``streams`` stdin, stdout and stderr the named ones are carried; none named is all. What comes out of
-    ``signals_fd``, if it is not -1, is passed on to the program.
+    What comes out of ``signals_fd``, if it is not -1, is passed on to the program.
 
     Raises:
         QuiltError: the program did not come to run.
@@ -48,12 +45,9 @@ def attend(begun: Begun, *, streams: Sequence[str], signals_fd: int) -> int:
             _acknowledge(shim)
 
     # Input only for a container that takes it: a shell loop around us has lines of its own to read.
+    wanted = {*(begun.streams or ())} - (set() if begun.spec.interactive else {"stdin"})
     possible = (("stdin", shim.stdin_fd), ("stdout", shim.stdout_fd), ("stderr", shim.stderr_fd))
-    carried = [
-        _carried(fd, (not streams or stream in streams) and (stream != "stdin" or begun.spec.interactive))
-        for stream, fd in possible
-    ]
-    relay = Relay(*carried, to_the_end=True)
+    relay = Relay(*(_carried(fd, stream in wanted) for stream, fd in possible), to_the_end=True)
     relay.carry(shim.answer_fd, hear_end, forward, signals_fd=signals_fd)
     if codes:
         return codes[0]

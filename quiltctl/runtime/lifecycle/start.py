@@ -14,6 +14,7 @@ from quiltctl.runtime.linux import pidfd
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
     from typing import Any
 
     from quiltctl.model.spec import Spec
@@ -33,6 +34,8 @@ class Begun(Value):
     spec: Spec
     generation: int
     shim: Shim
+    streams: Sequence[str] | None
+    """Which of stdin, stdout and stderr the caller will carry; None is the background."""
 
     def wait(self) -> Run:
         """Return once the program runs.
@@ -71,8 +74,10 @@ class Run(Value):
     pid_started: int
 
 
-def create_and_start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, *, attached: bool) -> Begun:
-    """Make a container and start it: `run`.
+def create_and_start(
+    paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, streams: Sequence[str] | None
+) -> Begun:
+    """Make a container and start it: `run`. ``streams`` are those of ``Begun``.
 
     Raises:
         Conflict: the name is taken.
@@ -81,10 +86,10 @@ def create_and_start(paths: Paths, connection: sqlite3.Connection, spec: Spec, s
     with transaction(connection):
         spec = create.insert(paths, connection, spec)
         generation = _begin(connection, spec.id, pid, started)
-    return _begun(paths, connection, spec, shim, generation, attached=attached)
+    return _begun(Begun(paths, connection, spec, generation, shim, streams))
 
 
-def start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, *, attached: bool) -> Begun:
+def start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, streams: Sequence[str] | None) -> Begun:
     """Start a container that exists and does not run; its files are as its last run left them.
 
     Raises:
@@ -94,7 +99,7 @@ def start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, 
     with transaction(connection):
         generation = _begin(connection, spec.id, pid, started)
         discard.plan(paths, connection, spec.id)
-    return _begun(paths, connection, spec, shim, generation, attached=attached)
+    return _begun(Begun(paths, connection, spec, generation, shim, streams))
 
 
 def _begin(connection: sqlite3.Connection, container_id: str, shim_pid: int, shim_started: int) -> int:
@@ -106,26 +111,26 @@ def _begin(connection: sqlite3.Connection, container_id: str, shim_pid: int, shi
     return generation
 
 
-def _begun(
-    paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, generation: int, *, attached: bool
-) -> Begun:
-    begun = Begun(paths, connection, spec, generation, shim)
+def _begun(begun: Begun) -> Begun:
+    """Give the order."""
     try:
-        shim.give_order(_order(paths, spec, generation, attached=attached))
+        begun.shim.give_order(_order(begun))
     except BrokenPipeError as error:
         raise begun.give_up() from error
     return begun
 
 
-def _order(paths: Paths, spec: Spec, generation: int, *, attached: bool) -> dict[str, Any]:
+def _order(begun: Begun) -> dict[str, Any]:
     """Return what the shim is told. The watch reads the words of its own; the spec is for build."""
+    paths, spec = begun.paths, begun.spec
     folder = paths.container(spec.id)
     return {
         "root": paths.root,
         "id": spec.id,
-        "generation": generation,
-        "attached": attached,
+        "generation": begun.generation,
+        "attached": begun.streams is not None,
         "interactive": spec.interactive,
+        "fed": spec.interactive and "stdin" in (begun.streams or ()),
         "timeout_s": spec.timeout_s,
         "log_driver": spec.log_driver,
         "log_bytes": spec.log_bytes,

@@ -105,7 +105,7 @@ def _follow(order: dict[str, Any], watched: _Watched) -> None:
         log = Log(log_fd, order["log_bytes"], order["log_files"])
     client_in, client_out, client_err = CLIENT_FDS if order["attached"] else (-1, -1, -1)
     watched.pumps = [Pump("stdout", OUTPUT_FD, client_out, log), Pump("stderr", ERROR_FD, client_err, log)]
-    if client_in >= 0 and order["interactive"]:
+    if order["fed"]:
         watched.feed = Feed(client_in, INPUT_FD)
     elif not order["interactive"]:
         posix.close(INPUT_FD)

@@ -172,7 +172,7 @@ def test_log_tells_what_a_refusing_disk_lost(tmp_path: Path, monkeypatch: pytest
 
 
 def test_log_leaves_a_refusing_disk_alone_for_a_while(tmp_path: Path) -> None:
-    """After a refusal nothing is tried for a second, so that a full disk does not hold the container up at each chunk."""
+    """After a refusal nothing is tried for a second: a full disk does not hold the container up at each chunk."""
     with opened(tmp_path) as writer:
         with limited_to(0):
             writer.write("stdout", b"lost\n")

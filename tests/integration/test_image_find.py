@@ -80,7 +80,7 @@ def test_image_for_run_notices_every_change_in_a_folder(
         lambda: None,
         lambda: inside.write_bytes(b"b"),
         lambda: inside.chmod(0o600),
-        lambda: inside.unlink(),
+        inside.unlink,
         lambda: tree.chmod(0o711),
         lambda: None,
     ):

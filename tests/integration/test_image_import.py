@@ -315,7 +315,6 @@ def test_import_that_was_killed_at_a_step_is_whole_or_swept(
 ) -> None:
     """Killed before or after each step that leaves a trace: what is left is recognised, swept, and in nobody's way."""
     when, _, place = step.partition(" ")
-    module, _, function = place.partition(".")
     killing = f"""
 import os
 from quiltctl.db import image_sources, images

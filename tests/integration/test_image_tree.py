@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from quiltctl.runtime.tree import remove_tree, tree_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IN_NAMESPACE = """
 import sys

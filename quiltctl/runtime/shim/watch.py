@@ -175,8 +175,13 @@ def _finish(order: dict[str, Any], watched: _Watched) -> NoReturn:
             acknowledged = _wait_for_acknowledgement(watched)
         except OSError:  # EPIPE: the foreground has gone
             acknowledged = False
-    if not acknowledged and (not any(pump.pending for pump in watched.pumps) or posix.fork() == 0):
-        _execute_settle(order)
+    if not acknowledged:
+        # While a client is stuck with its output, settle goes on beside us; it would end with us, so we wait for it.
+        beside = posix.fork() if any(pump.pending for pump in watched.pumps) else 0
+        if beside == 0:
+            _execute_settle(order)
+        _flush(watched, None)
+        posix.waitpid(beside, 0)
     _flush(watched, None)
     posix._exit(0)
 

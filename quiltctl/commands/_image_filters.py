@@ -40,15 +40,21 @@ def image_filter(connection: sqlite3.Connection, given: Iterable[str], *, only: 
 
 def references(_connection: sqlite3.Connection, values: Iterable[str]) -> Test:
     """Return what says whether a name matches one of the patterns, which may leave out host and tag."""
-    from fnmatch import fnmatchcase
-
     wanted = tuple(values)
 
     def matches(image: Image, names: Sequence[str]) -> bool:
         spellings = {spelling for name in names for spelling in _spellings(name)} | {image.id, image.id[:12]}
-        return any(fnmatchcase(spelling, value) for spelling in spellings for value in wanted)
+        return any(_matches(spelling, value) for spelling in spellings for value in wanted)
 
     return matches
+
+
+def _matches(spelling: str, pattern: str) -> bool:
+    """Return whether a name matches a pattern, whose asterisk passes over no slash, as in Go's path.Match."""
+    from fnmatch import fnmatchcase  # it imports re: 7 ms, for those who filter
+
+    words, patterns = spelling.split("/"), pattern.split("/")
+    return len(words) == len(patterns) and all(map(fnmatchcase, words, patterns))
 
 
 def _spellings(name: str) -> list[str]:

@@ -132,12 +132,13 @@ def _writer(format: str | None, *, whole: bool) -> Callable[[Event], str]:
 def _text(event: Event, *, whole: bool) -> str:
     """Return the event as podman writes it, on one line whatever the names hold."""
     from quiltctl.ui.safe import printable
+    from quiltctl.ui.show import cell
 
     attributes = event.attributes
     words = [local_time(event.at), event.kind, event.action, event.object_id if whole else event.object_id[:_SHORT_ID]]
     if event.kind == "container":
         known = {"image": attributes.get("image", ""), "name": event.name, **_told(event)}
-        words.append(f"({', '.join(f'{key}={value}' for key, value in known.items())})")
+        words.append(f"({', '.join(f'{key}={cell(value)}' for key, value in known.items())})")
     elif event.name:
         words.append(event.name)
     return printable(" ".join(words))
@@ -157,8 +158,10 @@ def _exit_code(event: Event) -> int | None:
 
 def _document(event: Event, *, for_json: bool, whole: bool) -> dict[str, Any]:
     """Return the event under podman's names; the time is RFC 3339 in JSON, and as in the text for templates."""
+    from quiltctl.ui.show import cell
+
     known = {**event.attributes, **_told(event)}
-    attributes = Keyed({key: str(value) for key, value in known.items() if value is not None})
+    attributes = Keyed({key: cell(value) for key, value in known.items() if value is not None})
     document = {
         "ID": event.object_id if whole else event.object_id[:_SHORT_ID],
         "Image": event.attributes.get("image", ""),

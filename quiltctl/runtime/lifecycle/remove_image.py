@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
 
+    from quiltctl.db.containers import Container
     from quiltctl.model.image import Image
     from quiltctl.paths import Paths
 
@@ -97,8 +98,8 @@ def _find(connection: sqlite3.Connection, reference: str) -> Image:
         raise
 
 
-def _users(connection: sqlite3.Connection, image_id: str) -> list[str]:
-    return [container.name for container in containers.list_all(connection) if container.image_id == image_id]
+def _users(connection: sqlite3.Connection, image_id: str) -> list[Container]:
+    return [container for container in containers.list_all(connection) if container.image_id == image_id]
 
 
 def _remove_users(paths: Paths, connection: sqlite3.Connection, reference: str) -> None:
@@ -109,7 +110,7 @@ def _remove_users(paths: Paths, connection: sqlite3.Connection, reference: str) 
     image = _find(connection, reference)
     if completed(reference) in (names := images.names_of(connection, image.id)) and len(names) > 1:
         return
-    found = [reap.reap(paths, connection, one) for one in containers.list_all(connection) if one.image_id == image.id]
+    found = [reap.reap(paths, connection, one) for one in _users(connection, image.id)]
     users = [container for container in found if container is not None]
     if not any(container.state in containers.LIVE for container in users):
         remove(paths, connection, users, force=False)
@@ -119,10 +120,12 @@ def _check_unused(connection: sqlite3.Connection, image: Image, reference: str) 
     users = _users(connection, image.id)
     if not users:
         return
+    names = [user.name for user in users]
+    are_ended = not any(user.state in containers.LIVE for user in users)
     error = errors.WrongState(
-        f'cannot remove image "{reference}": {"container" if len(users) == 1 else "containers"}'
-        f" {', '.join(users)} {'is' if len(users) == 1 else 'are'} of it",
-        hint=f"remove first: quiltctl rm {' '.join(users)}",
+        f'cannot remove image "{reference}": {"container" if len(names) == 1 else "containers"}'
+        f" {', '.join(names)} {'is' if len(names) == 1 else 'are'} of it",
+        hint=f"remove first: quiltctl rm {'' if are_ended else '-f '}{' '.join(names)}",
     )
     error.exit_code = _IN_USE
     raise error

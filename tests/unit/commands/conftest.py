@@ -10,9 +10,10 @@ import pytest
 
 from quiltctl.cli import fast
 from quiltctl.cli.line import GLOBALS
-from quiltctl.db import containers
+from quiltctl.db import containers, images
 from quiltctl.db.connection import open_to_write, transaction
 from quiltctl.model.document import encode
+from quiltctl.model.image import Image, ImageConfig
 from quiltctl.model.parameters import Flag, Option, key_of
 from quiltctl.model.spec import Spec
 from quiltctl.runtime import liveness
@@ -85,6 +86,25 @@ def make(quilt_root: Paths) -> Iterator[Callable[..., str]]:
 
     yield make_container
     connection.close()
+
+
+@pytest.fixture
+def debian(quilt_root: Paths) -> Image:
+    """Store an image with every part of a configuration."""
+    config = ImageConfig(
+        ("PATH=/bin",), ("/init",), ("serve",), "web", "/srv", {"a": "b"}, "SIGINT", comment="imported"
+    )
+    made = Image("d" * 64, "", config, ("a" * 64, "b" * 64), 42, 1_700_000_000 * 10**9, "amd64", "/tmp/x.tar")
+    connection = open_to_write(quilt_root)
+    with transaction(connection):
+        connection.executemany(
+            "INSERT INTO layers (digest, size_bytes, files, created_at) VALUES (?, 1, 1, 1)",
+            [(digest,) for digest in made.layers],
+        )
+        images.insert(connection, made)
+        images.give_name(connection, "localhost/debian:latest", "d" * 64)
+    connection.close()
+    return made
 
 
 @pytest.fixture

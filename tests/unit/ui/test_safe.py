@@ -7,7 +7,7 @@ import json
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quiltctl.ui import safe
@@ -48,6 +48,8 @@ def test_harmless_keeps_lines_and_tabs(text: str) -> None:
 
 
 @given(ANY_TEXT)
+@example("\udc80")
+@example("\U000e0001")
 def test_harmless_json_is_equal_json(text: str) -> None:
     """Escaping for a terminal changes the spelling of a document, never what it says."""
     document = json.dumps({text: [text]}, ensure_ascii=False, indent=1)

@@ -67,6 +67,7 @@ BLOCKS = [
     ("{{range .Args}}{{range $.Args}}{{.}}{{break}}{{end}}{{end}}", "aaa"),
     ("{{$x := 1}}{{$x}}{{$x = 2}}{{$x}}", "12"),
     ("{{$x := 1}}{{if true}}{{$x = 2}}{{$x := 3}}{{end}}{{$x}}", "2"),
+    ("{{$x := 1}}{{if true}}{{$x := 3}}{{$x}}{{end}}{{$x}}", "31"),
     ("{{$n := .Name}}{{range .Args}}{{$n}}{{end}}", "oneoneone"),
 ]
 TEXT = [

@@ -75,6 +75,9 @@ OPTIONS: tuple[Parameter, ...] = (
 )
 
 _HOSTNAME_BYTES = 64
+_LEAST_LOG_BYTES = 4096
+_MOST_LOG_FILES = 500
+"""A reader holds all of them open."""
 
 
 def check(options: dict[str, Any]) -> None:
@@ -211,6 +214,6 @@ def _log_limits(given: list[str]) -> tuple[int, int]:
             limits[key] = parse_whole(value, "--log-opt max-file")
         else:
             raise UsageError(f'unknown log option "{key}"', hint="there are max-size and max-file")
-    if limits["max-size"] < 4096 or limits["max-file"] < 1:  # noqa: PLR2004 (a page)
-        raise UsageError("a log needs max-size of 4k or more and max-file of 1 or more")
+    if limits["max-size"] < _LEAST_LOG_BYTES or not 1 <= limits["max-file"] <= _MOST_LOG_FILES:
+        raise UsageError(f"a log needs max-size of 4k or more, and max-file from 1 to {_MOST_LOG_FILES}")
     return limits["max-size"], limits["max-file"]

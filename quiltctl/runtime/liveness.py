@@ -16,17 +16,9 @@ def boot_id() -> str:
     return _boot_id
 
 
-def start_time(pid: int | str) -> int | None:
-    """Return when a living process began, in clock ticks since boot, or None when it is dead or a zombie.
-
-    proc_pid_stat(5): field 2 is the name in brackets and may hold anything, so it is counted from its end.
-    """
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            fields = file.read().rpartition(b") ")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] in b"ZX" else int(fields[19])
+def start_time(pid: int) -> int | None:
+    """Return when a living process began, in clock ticks since boot, or None when it is dead or a zombie."""
+    return pidfd.start_time(pid)
 
 
 def alive(pid: int | None, started: int | None, boot: str | None) -> bool:

@@ -62,7 +62,7 @@ class Shim(Value):
             raise errors.KernelError(
                 f"cannot start a shim: {told or 'it died at once'}", hint="see: quiltctl system check"
             )
-        return int(told), liveness.start_time(told) or 0
+        return int(told), liveness.start_time(int(told)) or 0
 
     def give_order(self, order: dict[str, Any]) -> None:
         """Tell watch and build what to run.

@@ -29,7 +29,7 @@ def open_verified(pid: int, started: int) -> int | None:
         process_fd = os.pidfd_open(pid)
     except ProcessLookupError:
         return None
-    if _start_time(pid) == started:
+    if start_time(pid) == started:
         return process_fd
     os.close(process_fd)
     return None
@@ -81,8 +81,11 @@ def wait_any(process_fds: Iterable[int], timeout_s: float | None) -> set[int]:
     return {fd for fd, _ in waiting.poll(None if timeout_s is None else int(timeout_s * 1000 + 0.999))}
 
 
-def _start_time(pid: int) -> int | None:
-    """Return field 22 of proc_pid_stat(5), counted from the end of the name, which may hold anything; None: dead."""
+def start_time(pid: int) -> int | None:
+    """Return when a living process began, in clock ticks since boot, or None when it is dead or a zombie.
+
+    proc_pid_stat(5), field 22, counted from the end of the name in field 2, which may hold anything.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             fields = file.read().rpartition(b") ")[2].split()

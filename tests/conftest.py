@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -32,6 +33,14 @@ def _has_overlay() -> bool:
     return os.geteuid() == 0 and "overlay" in Path("/proc/filesystems").read_text(encoding="ascii")
 
 
+def _has_libseccomp() -> bool:
+    try:
+        importlib.import_module("pyseccomp")
+    except (ImportError, RuntimeError, OSError):
+        return False
+    return True
+
+
 FEATURES: dict[str, Callable[[], bool]] = {
     "root": lambda: os.geteuid() == 0,
     "busybox": lambda: Path("/usr/bin/busybox").exists(),
@@ -40,6 +49,9 @@ FEATURES: dict[str, Callable[[], bool]] = {
     "debootstrap": lambda: os.geteuid() == 0 and shutil.which("debootstrap") is not None,
     "nft": lambda: shutil.which("nft") is not None,
     "skopeo": lambda: shutil.which("skopeo") is not None,
+    "libseccomp": _has_libseccomp,
+    # arch/x86/entry/vdso: only a kernel that runs 32-bit programs has it.
+    "ia32": lambda: os.uname().machine == "x86_64" and Path("/proc/sys/abi/vsyscall32").exists(),
     "xz": lambda: shutil.which("xz") is not None,
     "zstd": lambda: shutil.which("zstd") is not None,
 }

@@ -35,14 +35,14 @@ _quiltctl_at() {
             words="ls retry"
             ;;
         "run" | "container run")
-            options="--detach -d --sig-proxy --no-sig-proxy --attach -a --name --replace --interactive -i --rm --init --env -e --env-file --unsetenv --workdir -w --user -u --hostname -h --entrypoint --network --net --label -l --label-file --annotation --stop-signal --stop-timeout --timeout --log-driver --log-opt --shm-size --cidfile --pull --quiet -q --root --log-level --help"
-            valued="--attach=of:stdin,stdout,stderr -a=of:stdin,stdout,stderr --name=text --env=text -e=text --env-file=file --unsetenv=text --workdir=text -w=text --user=text -u=text --hostname=text -h=text --entrypoint=text --network=of:none,host --net=of:none,host --label=text -l=text --label-file=file --annotation=text --stop-signal=signal --stop-timeout=text --timeout=text --log-driver=of:k8s-file,json-file,none --log-opt=text --shm-size=text --cidfile=file --pull=of:missing,never,always,newer --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            options="--detach -d --sig-proxy --no-sig-proxy --attach -a --name --replace --interactive -i --rm --init --env -e --env-file --unsetenv --workdir -w --user -u --hostname -h --entrypoint --network --net --label -l --label-file --annotation --stop-signal --stop-timeout --timeout --log-driver --log-opt --shm-size --cidfile --pull --quiet -q --userns --uidmap --gidmap --cap-add --cap-drop --privileged --security-opt --read-only --read-only-tmpfs --no-read-only-tmpfs --device --device-cgroup-rule --ulimit --sysctl --group-add --umask --pid --ipc --uts --cgroupns --root --log-level --help"
+            valued="--attach=of:stdin,stdout,stderr -a=of:stdin,stdout,stderr --name=text --env=text -e=text --env-file=file --unsetenv=text --workdir=text -w=text --user=text -u=text --hostname=text -h=text --entrypoint=text --network=of:none,host --net=of:none,host --label=text -l=text --label-file=file --annotation=text --stop-signal=signal --stop-timeout=text --timeout=text --log-driver=of:k8s-file,json-file,none --log-opt=text --shm-size=text --cidfile=file --pull=of:missing,never,always,newer --userns=text --uidmap=text --gidmap=text --cap-add=text --cap-drop=text --security-opt=text --device=text --device-cgroup-rule=text --ulimit=text --sysctl=text --group-add=text --umask=text --pid=text --ipc=text --uts=text --cgroupns=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="image text*"
             ends="yes"
             ;;
         "create" | "container create")
-            options="--name --replace --interactive -i --rm --init --env -e --env-file --unsetenv --workdir -w --user -u --hostname -h --entrypoint --network --net --label -l --label-file --annotation --stop-signal --stop-timeout --timeout --log-driver --log-opt --shm-size --cidfile --pull --quiet -q --root --log-level --help"
-            valued="--name=text --env=text -e=text --env-file=file --unsetenv=text --workdir=text -w=text --user=text -u=text --hostname=text -h=text --entrypoint=text --network=of:none,host --net=of:none,host --label=text -l=text --label-file=file --annotation=text --stop-signal=signal --stop-timeout=text --timeout=text --log-driver=of:k8s-file,json-file,none --log-opt=text --shm-size=text --cidfile=file --pull=of:missing,never,always,newer --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            options="--name --replace --interactive -i --rm --init --env -e --env-file --unsetenv --workdir -w --user -u --hostname -h --entrypoint --network --net --label -l --label-file --annotation --stop-signal --stop-timeout --timeout --log-driver --log-opt --shm-size --cidfile --pull --quiet -q --userns --uidmap --gidmap --cap-add --cap-drop --privileged --security-opt --read-only --read-only-tmpfs --no-read-only-tmpfs --device --device-cgroup-rule --ulimit --sysctl --group-add --umask --pid --ipc --uts --cgroupns --root --log-level --help"
+            valued="--name=text --env=text -e=text --env-file=file --unsetenv=text --workdir=text -w=text --user=text -u=text --hostname=text -h=text --entrypoint=text --network=of:none,host --net=of:none,host --label=text -l=text --label-file=file --annotation=text --stop-signal=signal --stop-timeout=text --timeout=text --log-driver=of:k8s-file,json-file,none --log-opt=text --shm-size=text --cidfile=file --pull=of:missing,never,always,newer --userns=text --uidmap=text --gidmap=text --cap-add=text --cap-drop=text --security-opt=text --device=text --device-cgroup-rule=text --ulimit=text --sysctl=text --group-add=text --umask=text --pid=text --ipc=text --uts=text --cgroupns=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="image text*"
             ends="yes"
             ;;
@@ -72,7 +72,7 @@ _quiltctl_at() {
             arguments="container*"
             ;;
         "exec" | "container exec")
-            options="--detach -d --interactive -i --env -e --env-file --user -u --workdir -w --root --log-level --help -h"
+            options="--detach -d --interactive -i --env -e --env-file --user -u --workdir -w --privileged --root --log-level --help -h"
             valued="--env=text -e=text --env-file=file --user=text -u=text --workdir=text -w=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="running text*"
             ends="yes"

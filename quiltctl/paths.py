@@ -34,6 +34,11 @@ class Paths(Value):
         """Return the folder that holds one folder per container."""
         return f"{self.root}/containers"
 
+    @property
+    def seccomp(self) -> str:
+        """Return the folder of profiles of system calls, and of what they were compiled to."""
+        return f"{self.root}/seccomp"
+
     def container(self, container_id: str) -> str:
         """Return the folder of one container."""
         return f"{self.root}/containers/{container_id}"

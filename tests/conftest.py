@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
 from pathlib import Path
@@ -13,11 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from quiltctl.db.connection import open_to_write
+from quiltctl.db.connection import kept, open_to_write
 from quiltctl.paths import Paths
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
@@ -78,6 +79,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def _needs_of_the_mark(request: pytest.FixtureRequest) -> None:
     for mark in request.node.iter_markers("needs"):
         require(*mark.args)
+
+
+@pytest.fixture(autouse=True)
+def _connections_end_with_the_test() -> Iterator[None]:
+    """Close what the test has opened: a command leaves its connections to the end of its process, and we go on."""
+    yield
+    while kept:
+        with contextlib.suppress(sqlite3.ProgrammingError):  # opened by a thread, which has ended
+            kept.pop().close()
 
 
 @pytest.fixture(scope="session")

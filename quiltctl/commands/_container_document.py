@@ -5,6 +5,7 @@ What later versions bring has its zero already, as it has there, so that a templ
 
 from __future__ import annotations
 
+from quiltctl.model.device import parse_device, rule_from
 from quiltctl.model.document import Keyed
 from quiltctl.model.spec import DEFAULT_CAPABILITIES
 from quiltctl.ui.ago import timestamp
@@ -141,7 +142,6 @@ def _host_config(paths: Paths, folder: str, spec: Spec) -> dict[str, Any]:
     return {
         "Binds": [],
         "CgroupManager": "cgroupfs",
-        "CgroupMode": "private",
         "CgroupParent": f"/{paths.cgroup}",
         "ContainerIDFile": spec.cidfile,
         "LogConfig": {"Type": spec.log_driver, "Config": {}, "Path": _log_path(folder, spec), "Size": f"{log_bytes}B"},
@@ -156,24 +156,44 @@ def _host_config(paths: Paths, folder: str, spec: Spec) -> dict[str, Any]:
         "DnsOptions": [],
         "DnsSearch": [],
         "ExtraHosts": [],
-        "GroupAdd": [],
-        "IpcMode": "private",
-        "PidMode": "private",
-        "UTSMode": "private",
-        "UsernsMode": "",
-        "Privileged": False,
         "PublishAllPorts": False,
-        "ReadonlyRootfs": False,
-        "SecurityOpt": [],
         "Tmpfs": Keyed(),
         "ShmSize": spec.shm_bytes,
         "Runtime": "quiltctl",
         "OomScoreAdj": 0,
         "OomKillDisable": False,
         "PidsLimit": spec.pids_limit,
-        "Ulimits": [],
-        "Devices": [],
+        **_sandbox(spec),
         **_limits(),
+    }
+
+
+def _sandbox(spec: Spec) -> dict[str, Any]:
+    """Return what shapes the sandbox. ``UsernsMode`` is empty with the host's, as in docker."""
+    requests = map(parse_device, spec.device_requests)
+    limits = ((f"RLIMIT_{name.upper()}", soft, hard) for name, soft, hard in spec.ulimits)
+    return {
+        "CgroupMode": spec.cgroupns,
+        "GroupAdd": list(spec.groups),
+        "IpcMode": spec.ipc,
+        "PidMode": spec.pid,
+        "UTSMode": spec.uts,
+        "UsernsMode": "" if spec.userns == "host" else spec.userns,
+        "UsernsFallback": spec.fallback,
+        "IDMappings": {"UidMap": list(spec.uid_map), "GidMap": list(spec.gid_map)},
+        "Privileged": spec.privileged,
+        "ReadonlyRootfs": spec.read_only,
+        "SecurityOpt": list(spec.security_opt),
+        "Seccomp": spec.seccomp,
+        "NoNewPrivileges": spec.no_new_privileges,
+        "Umask": f"{spec.umask:04o}",
+        "Sysctls": Keyed(spec.sysctls),
+        "Ulimits": [{"Name": name, "Soft": soft, "Hard": hard} for name, soft, hard in limits],
+        "Devices": [
+            {"PathOnHost": asked.host_path, "PathInContainer": asked.container_path, "CgroupPermissions": asked.access}
+            for asked in requests
+        ],
+        "DeviceCgroupRules": [str(rule_from(entry)) for entry in spec.device_rules],
     }
 
 

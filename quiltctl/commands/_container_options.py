@@ -6,6 +6,7 @@ import os
 import sys
 
 from quiltctl.commands import _environment
+from quiltctl.commands import _security_options as security_options
 from quiltctl.commands._refused import REFUSED
 from quiltctl.errors import UsageError
 from quiltctl.model import spec as model
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from quiltctl.model.image import Image
     from quiltctl.model.parameters import Parameter
     from quiltctl.model.spec import Spec
+    from quiltctl.paths import Paths
 
 OPTIONS: tuple[Parameter, ...] = (
     Option(("--name",), "Give the container a name; without, it gets a random one.", metavar="NAME"),
@@ -69,6 +71,7 @@ OPTIONS: tuple[Parameter, ...] = (
         metavar="POLICY",
     ),
     Flag(("--quiet", "-q"), "Show no progress of an import."),
+    *security_options.OPTIONS,
     *REFUSED,
     Argument("image", "A name, an id, or the path of a root filesystem: an archive or a folder.", completes="image"),
     Argument("command", "The program and its arguments; without, those of the image.", required=False, multiple=True),
@@ -86,6 +89,7 @@ def check(options: dict[str, Any]) -> None:
     Raises:
         UsageError: an option's value is not one.
     """
+    security_options.check(options)
     if options["name"]:
         check_name(options["name"])
     if options["pull"] in {"always", "newer"}:
@@ -100,7 +104,7 @@ def check(options: dict[str, Any]) -> None:
     _log_limits(options["log_opt"])
 
 
-def spec_of(connection: sqlite3.Connection, image: Image, options: dict[str, Any]) -> Spec:
+def spec_of(paths: Paths, connection: sqlite3.Connection, image: Image, options: dict[str, Any]) -> Spec:
     """Return the spec that the options and the image come to, with a new id.
 
     Raises:
@@ -110,6 +114,8 @@ def spec_of(connection: sqlite3.Connection, image: Image, options: dict[str, Any
     hostname = _hostname(options, container_id)
     entrypoint, command = _program(connection, image, options)
     log_bytes, log_files = _log_limits(options["log_opt"])
+    user = options["user"] if options["user"] is not None else image.config.user
+    security = security_options.fields(paths, connection, options)
     standard = {"PATH": model.DEFAULT_PATH, "container": "quilt", "HOSTNAME": hostname}
     variables = standard | _environment.environment(
         image.config.env, options["env_file"], options["env"], options["unsetenv"]
@@ -123,7 +129,6 @@ def spec_of(connection: sqlite3.Connection, image: Image, options: dict[str, Any
         entrypoint=entrypoint,
         command=command,
         env=tuple(f"{name}={value}" for name, value in variables.items() if name not in options["unsetenv"]),
-        user=options["user"] if options["user"] is not None else image.config.user,
         workdir=options["workdir"] or image.config.workdir or "/",
         workdir_given=bool(options["workdir"]),
         hostname=hostname,
@@ -142,7 +147,14 @@ def spec_of(connection: sqlite3.Connection, image: Image, options: dict[str, Any
         shm_bytes=parse_bytes(options["shm_size"], "--shm-size"),
         cidfile=os.path.abspath(options["cidfile"]) if options["cidfile"] else "",
         create_command=("quiltctl", *sys.argv[1:]),
+        **{"user": user, **security},
     )
+
+
+def warn_of_fallback(reason: str) -> None:
+    """Say in one line that a container runs without the user namespace it should have had, if it does."""
+    if reason:
+        sys.stderr.write(f"Warning: root in this container is root of the host: {reason}\n")
 
 
 def write_cidfile(spec: Spec) -> None:
@@ -162,7 +174,7 @@ def write_cidfile(spec: Spec) -> None:
 
 def _hostname(options: dict[str, Any], container_id: str) -> str:
     if options["hostname"] is None:
-        return os.uname().nodename if options["network"] == "host" else container_id[:12]
+        return os.uname().nodename if "host" in {options["network"], options["uts"]} else container_id[:12]
     name: str = _environment.check_text(options["hostname"], "host name")
     if not 0 < len(name.encode()) <= _HOSTNAME_BYTES or not name.replace("-", "a").replace(".", "a").isalnum():
         raise UsageError(

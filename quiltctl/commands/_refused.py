@@ -8,7 +8,7 @@ _NETWORK = "this version has --network none and host alone"
 _LIMITS = "this version sets no limits but that of 2048 processes"
 _STORAGE = "this version has no volumes, mounts or tmpfs"
 _TERMINAL = "this version allocates no terminal"
-_SECURITY = "this version has one fixed sandbox"
+_CALLER_GIVES = "this version passes neither a time zone nor descriptors on"
 _LIFETIME = "this version restarts nothing and checks no health"
 _PLATFORM = "this version runs images of this host's architecture alone"
 _CALLER = "this version binds no container to its caller"
@@ -52,34 +52,12 @@ _NAMES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]
             ("--cgroup-parent",),
             ("--cgroups",),
             ("--oom-score-adj",),
-            ("--ulimit",),
         ),
         (("--oom-kill-disable",),),
     ),
     _STORAGE: ((("--volume", "-v"), ("--mount",), ("--tmpfs",), ("--volumes-from",)), ()),
     _TERMINAL: ((("--detach-keys",),), (("--tty", "-t"),)),
-    _SECURITY: (
-        (
-            ("--cap-add",),
-            ("--cap-drop",),
-            ("--security-opt",),
-            ("--userns",),
-            ("--uidmap",),
-            ("--gidmap",),
-            ("--pid",),
-            ("--ipc",),
-            ("--uts",),
-            ("--cgroupns",),
-            ("--device",),
-            ("--device-cgroup-rule",),
-            ("--sysctl",),
-            ("--group-add",),
-            ("--umask",),
-            ("--tz",),
-            ("--preserve-fds",),
-        ),
-        (("--privileged",), ("--read-only",)),
-    ),
+    _CALLER_GIVES: ((("--tz",), ("--preserve-fds",)), ()),
     _LIFETIME: (
         (
             ("--restart",),

@@ -34,7 +34,7 @@ def command(paths: Paths, **options: Any) -> int:
 
     connection = open_to_write(paths)
     image = image_with_progress(paths, connection, options["image"], quiet=options["quiet"])
-    spec = container_options.spec_of(connection, image, options)
+    spec = container_options.spec_of(paths, connection, image, options)
     if options["replace"]:
         from quiltctl.runtime.lifecycle.replace import make_way
 

@@ -31,8 +31,8 @@ VERB = Verb(
         Option(("--workdir", "-w"), "Start in this directory of the container.", metavar="DIR"),
         Refused(("--tty", "-t"), "this version allocates no terminal", takes_value=False),
         Refused(("--detach-keys",), "this version allocates no terminal"),
-        Refused(("--privileged",), "this version has one fixed sandbox", takes_value=False),
-        Refused(("--preserve-fds",), "this version has one fixed sandbox"),
+        Flag(("--privileged",), "Give the program every capability there is in the container's namespaces."),
+        Refused(("--preserve-fds",), "this version passes no descriptors on"),
         Argument("container", "Name, id, or the beginning of an id.", completes="running"),
         Argument("program", "The program and its arguments.", multiple=True),
     ),
@@ -54,6 +54,7 @@ def command(
     env_file: list[str],
     user: str | None,
     workdir: str | None,
+    privileged: bool,
     container: str,
     program: list[str],
 ) -> int:
@@ -76,11 +77,11 @@ def command(
         env=tuple(f"{name}={value}" for name, value in variables.items()),
         user=spec.user if user is None else user,
         workdir=workdir or spec.workdir,
-        capabilities=spec.capabilities,
+        privileged=privileged,
         interactive=interactive and not detach,
         detach=detach,
     )
-    code = execute(paths, found, session)
+    code = execute(paths, found, spec, session)
     if detach:
         sys.stdout.write(f"{os.urandom(32).hex()}\n")
     return code

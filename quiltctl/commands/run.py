@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from quiltctl.commands import _container_options as container_options
+from quiltctl.commands import _security_options as security_options
 from quiltctl.commands._import_progress import image_with_progress
 from quiltctl.db.connection import open_to_write
 from quiltctl.model.parameters import Flag, Option, Verb
@@ -50,10 +51,10 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     """Create a container and start it; in the foreground return its program's exit code."""
     container_options.check(options)
     # Before anything that takes time, so that its interpreter comes up while this one works.
-    shim = spawn.spawn(paths, attached=not detach)
+    shim = spawn.spawn(paths, attached=not detach, nested=security_options.is_nested(options))
     connection = open_to_write(paths)
     image = image_with_progress(paths, connection, options["image"], quiet=options["quiet"])
-    spec = container_options.spec_of(connection, image, options)
+    spec = container_options.spec_of(paths, connection, image, options)
     if options["replace"]:
         from quiltctl.runtime.lifecycle.replace import make_way
 
@@ -64,9 +65,13 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     streams = None if detach else attach or ("stdin", "stdout", "stderr")
     begun = start.create_and_start(paths, connection, spec, shim, streams)
     if detach:
-        sys.stdout.write(f"{begun.wait().container_id}\n")
+        run = begun.wait()
+        container_options.warn_of_fallback(run.fallback)
+        sys.stdout.write(f"{run.container_id}\n")
         return 0
     # Imported while the container is being built, so for nothing.
     from quiltctl.runtime.lifecycle.attend import attend
 
-    return attend(begun, signals_fd=signals_fd)
+    run = begun.wait()
+    container_options.warn_of_fallback(run.fallback)
+    return attend(begun, run, signals_fd=signals_fd)

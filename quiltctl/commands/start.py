@@ -6,6 +6,7 @@ import sys
 
 from quiltctl import errors
 from quiltctl.commands import _parameters as shared
+from quiltctl.commands._container_options import warn_of_fallback
 from quiltctl.commands._many import each
 from quiltctl.model.parameters import Flag, Verb
 from quiltctl.runtime import relay
@@ -94,14 +95,14 @@ def _start(
         if streams is not None:
             raise errors.WrongState(f"cannot attach to {container.name}: it is running already")
         return 0
-    shim = spawn.spawn(paths, attached=streams is not None)
     document = decode(connection, rows.config_of(connection, container.id))
     spec = spec_from({**document, "name": container.name})
+    shim = spawn.spawn(paths, attached=streams is not None, nested=spawn.is_nested(spec))
     signals_fd = relay.catch_signals() if streams is not None and proxy_signals else -1
     begun = start.start(paths, connection, spec, shim, streams)
-    if streams is None:
-        begun.wait()
-        return 0
-    from quiltctl.runtime.lifecycle.attend import attend
-
-    return attend(begun, signals_fd=signals_fd)
+    if streams is not None:
+        # Imported while the container is being built, so for nothing.
+        from quiltctl.runtime.lifecycle.attend import attend
+    run = begun.wait()
+    warn_of_fallback(run.fallback)
+    return 0 if streams is None else attend(begun, run, signals_fd=signals_fd)

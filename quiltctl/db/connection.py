@@ -23,7 +23,7 @@ BUSY_TIMEOUT_S = 30.0
 """How long a command waits for a writer before it gives up. A transaction here takes a fraction of a millisecond."""
 
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_kept: list[sqlite3.Connection] = []
+kept: list[sqlite3.Connection] = []
 """Connections of this process, kept from the garbage collector, which would close them."""
 
 
@@ -153,7 +153,7 @@ def _code(error: sqlite3.Error) -> int:
 def _connect(target: str, *, uri: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(target, timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=uri)
     connection.row_factory = sqlite3.Row
-    _kept.append(connection)
+    kept.append(connection)
     return connection
 
 

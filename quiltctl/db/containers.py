@@ -190,6 +190,15 @@ def config_of(connection: sqlite3.Connection, container_id: str) -> str:
     return text
 
 
+def note_fallback(connection: sqlite3.Connection, container_id: str, reason: str) -> None:
+    """Write into the config that the container has no user namespace of its own after all, and why."""
+    connection.execute(
+        "UPDATE containers SET config = json_set(config, '$.userns', 'host', '$.uid_map', json('[]'),"
+        " '$.gid_map', json('[]'), '$.fallback', ?) WHERE id = ?",
+        (reason, container_id),
+    )
+
+
 def labels_of(connection: sqlite3.Connection) -> dict[str, dict[str, str]]:
     """Return the labels of every container that has any, by container id."""
     labels: dict[str, dict[str, str]] = {}

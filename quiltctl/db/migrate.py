@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from quiltctl.paths import Paths
 
-MIGRATIONS = ("0001_initial.sql",)
+MIGRATIONS = ("0001_initial.sql", "0002_id_ranges.sql")
 LATEST = len(MIGRATIONS)
 
 

@@ -68,6 +68,50 @@ class Spec(Value):
     log_files: int = DEFAULT_LOG_FILES
     shm_bytes: int = DEFAULT_SHM_BYTES
     capabilities: tuple[str, ...] = DEFAULT_CAPABILITIES
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    """What was asked for, as it shows in inspect; ``capabilities`` is what it came to."""
+    privileged: bool = False
+    no_new_privileges: bool = True
+    seccomp: str = "default"
+    """``default``, ``unconfined``, or the sha256 of a profile that is kept below the root."""
+    security_opt: tuple[str, ...] = ()
+    """As the user spelt it."""
+    mask: tuple[str, ...] = ()
+    unmask: tuple[str, ...] = ()
+    """Paths to hide beyond the usual ones, and paths of the usual ones not to touch; ``ALL`` is all."""
+    read_only: bool = False
+    read_only_tmpfs: bool = True
+    """Whether a read-only root gets a tmpfs on /run, /tmp and /var/tmp."""
+    userns: str = "host"
+    """host, auto, keep-id, map, or ``container:ID``. What was made before there were user namespaces has host."""
+    userns_given: bool = False
+    """Whether the user asked for it: then there is no doing without."""
+    userns_size: int = 65536
+    kept_uid: tuple[int, int] = (0, 0)
+    kept_gid: tuple[int, int] = (0, 0)
+    """With keep-id: which id inside is which of the caller's outside."""
+    uid_map: tuple[str, ...] = ()
+    gid_map: tuple[str, ...] = ()
+    """``CONTAINER:HOST:SIZE`` each; empty without a user namespace of its own."""
+    fallback: str = ""
+    """Why it runs without a user namespace although the default is to have one."""
+    pid: str = "private"
+    ipc: str = "private"
+    uts: str = "private"
+    cgroupns: str = "private"
+    """Each: private, host, or ``container:ID``."""
+    devices: tuple[Any, ...] = ()
+    """The fields of a DeviceNode each."""
+    device_requests: tuple[str, ...] = ()
+    device_rules: tuple[Any, ...] = ()
+    """The fields of a DeviceRule each, beyond the usual ones."""
+    ulimits: tuple[Any, ...] = ()
+    """Name, soft and hard limit each."""
+    sysctls: dict[str, str] = {}  # noqa: RUF012
+    groups: tuple[str, ...] = ()
+    """Supplementary groups beyond those that the image gives the user, names or numbers."""
+    umask: int = 0o022
     pids_limit: int = DEFAULT_PIDS_LIMIT
     cidfile: str = ""
     """A file that holds the id for as long as the container exists, or empty."""

@@ -12,6 +12,13 @@ import errno
 import os
 
 from quiltctl.model.value import Value
+from quiltctl.runtime import devices
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quiltctl.model.device import DeviceRule
 
 MOUNT = "/sys/fs/cgroup"
 SHIMS = "shims"
@@ -53,12 +60,15 @@ def layout() -> Layout:
     if os.path.exists(f"{MOUNT}/cgroup.controllers"):
         return Layout(MOUNT, True, ())
     unified = f"{MOUNT}/unified" if os.path.exists(f"{MOUNT}/unified/cgroup.procs") else ""
-    v1 = tuple(name for name in ("pids",) if os.path.exists(f"{MOUNT}/{name}/tasks"))
+    v1 = tuple(name for name in ("pids", "devices") if os.path.exists(f"{MOUNT}/{name}/tasks"))
     return Layout(unified, False, v1)
 
 
-def create(parent: str, name: str, *, pids_limit: int = 0) -> Joinable:
+def create(parent: str, name: str, *, pids_limit: int = 0, rules: Sequence[DeviceRule] | None = None) -> Joinable:
     """Make the cgroup ``parent/name``, set its limits, and return what a process enters it by.
+
+    ``rules`` say which devices may be used; None is all. Without the v1 controller a program on the v2 tree sees to
+    it, which needs no controller and works in the hybrid layout as well.
 
     Raises:
         OSError: the kernel refuses the directory or a limit.
@@ -73,12 +83,16 @@ def create(parent: str, name: str, *, pids_limit: int = 0) -> Joinable:
         if found.unified_has_controllers and pids_limit:
             _write(f"{directory}/pids.max", str(pids_limit))
         unified_fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        if rules is not None and "devices" not in found.v1:
+            devices.limit_v2(unified_fd, rules)
     tasks_fds = []
     for controller in found.v1:
         directory = f"{MOUNT}/{controller}/{parent}/{name}"
         _make(directory)
-        if pids_limit:
+        if controller == "pids" and pids_limit:
             _write(f"{directory}/pids.max", str(pids_limit))
+        if controller == "devices" and rules is not None:
+            devices.limit_v1(directory, rules)
         tasks_fds.append(os.open(f"{directory}/tasks", os.O_WRONLY | os.O_CLOEXEC))
     return Joinable(unified_fd, tuple(tasks_fds))
 
@@ -98,24 +112,29 @@ def open_existing(parent: str, name: str) -> Joinable:
 
 
 def enter_shims(parent: str) -> int | None:
-    """Bring this process out of its caller's v1 cgroups into ours; return the descriptor of ours on v2, for clone.
-
-    A shim that stayed would die with the session, the job or the service that happened to start the container,
-    and count against its limits. Where the caller is in the root of a hierarchy there is nothing to leave.
-    """
-    with open("/proc/self/cgroup", encoding="utf-8") as file:
-        memberships = [line.rstrip("\n").split(":", 2) for line in file]
+    """Bring this process out of its caller's v1 cgroups into ours; return the descriptor of ours on v2, for clone."""
+    leave_callers(parent)
     found = layout()
-    for _, controllers, path in memberships:
-        if controllers and path != "/" and not controllers.startswith("name="):
-            directory = f"{MOUNT}/{controllers}/{parent}/{SHIMS}"
-            _make(directory, copy_cpuset=controllers == "cpuset")
-            _write(f"{directory}/tasks", "0")
     if not found.unified:
         return None
     directory = f"{found.unified}/{parent}/{SHIMS}"
     _make(directory)
     return os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def leave_callers(parent: str) -> None:
+    """Bring this process out of its caller's v1 cgroups into those of the shims.
+
+    One that stayed would die with the session, the job or the service that happened to start the container, and count
+    against its limits. Where the caller is in the root of a hierarchy there is nothing to leave.
+    """
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        memberships = [line.rstrip("\n").split(":", 2) for line in file]
+    for _, controllers, path in memberships:
+        if controllers and path != "/" and not controllers.startswith("name="):
+            directory = f"{MOUNT}/{controllers}/{parent}/{SHIMS}"
+            _make(directory, copy_cpuset=controllers == "cpuset")
+            _write(f"{directory}/tasks", "0")
 
 
 def enter(joinable: Joinable) -> None:

@@ -12,13 +12,15 @@ import marshal
 import os
 
 from quiltctl.model.value import Value
-from quiltctl.runtime.linux import privileges, processes
+from quiltctl.runtime import limits
+from quiltctl.runtime.linux import privileges, processes, seccomp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
+    from quiltctl.runtime.limits import Limit
     from quiltctl.runtime.user import Identity
 
 _HIGHEST_SIGNAL = 64
@@ -41,6 +43,17 @@ class Failure(Value):
     def send(self, pipe_fd: int) -> None:
         """Write it where the other side waits."""
         os.write(pipe_fd, marshal.dumps((self.step, self.kind, self.errno, self.subject, self.text)))
+
+
+class Confinement(Value):
+    """What a program may and may not, beyond its ids: the same for a container's first process and for `exec`."""
+
+    capabilities: tuple[str, ...]
+    last_capability: int
+    no_new_privileges: bool
+    seccomp: bytes
+    """A filter of system calls as the kernel takes it; empty for none."""
+    limits: tuple[Limit, ...]
 
 
 class CannotRun(Exception):
@@ -98,10 +111,27 @@ def verify_working_directory() -> None:
         raise CannotRun("cannot_execute", errno.ENOENT, "(unreachable)", "working directory")
 
 
-def confine(identity: Identity, capabilities: Sequence[str], last_capability: int) -> None:
-    """Take the final ids and rights, the same for `run` and `exec`."""
-    privileges.become(identity.uid, identity.gid, identity.groups, capabilities, last_capability)
+def confine(identity: Identity, confinement: Confinement) -> None:
+    """Take the final limits, ids and rights, let the program inherit 0, 1 and 2 alone, and filter its system calls.
+
+    The filter comes last, so that it need not allow what we still have to do; where no_new_privs is not set, it
+    takes CAP_SYS_ADMIN in this user namespace, and so comes before that is gone (seccomp(2)).
+    """
+    limits.apply(confinement.limits)
+    early = not confinement.no_new_privileges
+    if early and confinement.seccomp:
+        seccomp.load(confinement.seccomp)
+    privileges.become(
+        identity.uid, identity.gid, identity.groups, confinement.capabilities, confinement.last_capability
+    )
     verify_working_directory()
+    # Closing them here would also close the pipe that tells a failed exec.
+    processes.close_at_exec(3)
+    if early:
+        return
+    privileges.forbid_new_privileges()
+    if confinement.seccomp:
+        seccomp.load(confinement.seccomp)
 
 
 def execute(argv: Sequence[str], env: dict[str, str]) -> NoReturn:
@@ -146,8 +176,3 @@ def tell_and_leave(pipe_fd: int, step: str, error: BaseException) -> NoReturn:
     else:
         Failure(step, "kernel", 0, f"{type(error).__name__}: {error}").send(pipe_fd)
     os._exit(125)
-
-
-def close_at_exec() -> None:
-    """Let the program inherit 0, 1 and 2 alone."""
-    processes.close_at_exec(3)

@@ -1,7 +1,8 @@
 """The first process of a container, from its clone to its exec.
 
-It is born in new mount, PID, UTS, IPC and network namespaces, as a sibling of the process that made it, and walks
-through ``contain``: limits and cgroups while it still may, then its root, then its identity, then the program. The
+It is born in new user, mount, PID, UTS, IPC and network namespaces, as a sibling of the process that made it, and
+waits: real root outside maps its ids, and mounts what it could not. Then it is handed the overlay, becomes the root
+of its own namespace, and walks through ``contain``: its root file system, then its identity, then the program. The
 order is forced: a later step takes away what an earlier one needs. Nothing is imported on the way, since the
 interpreter's files are gone once the root has changed, and every failure is told over a pipe.
 """
@@ -12,7 +13,6 @@ import _socket
 import errno
 import fcntl
 import os
-import resource
 import struct
 
 from quiltctl.model.value import Value
@@ -24,68 +24,99 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from quiltctl.model.spec import Spec
-    from quiltctl.runtime.rootfs import Step
+    from quiltctl.runtime.rootfs.steps import Step
 
-NAMESPACES = processes.CLONE_NEWNS | processes.CLONE_NEWPID | processes.CLONE_NEWUTS | processes.CLONE_NEWIPC
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
 _IFREQ = "16sh22x"
-NOFILE_LIMIT = 1048576
+_NAMESPACES = (
+    # field of the spec, and the flag; what is neither private nor joined is the host's
+    ("pid", processes.CLONE_NEWPID),
+    ("ipc", processes.CLONE_NEWIPC),
+    ("uts", processes.CLONE_NEWUTS),
+    ("cgroupns", processes.CLONE_NEWCGROUP),
+)
 
 
 class Cell(Value):
     """What was made ready outside: everything the first process needs and cannot get by itself."""
 
     spec: Spec
-    overlay_fd: int
-    root_dir: str
-    """An empty directory on which the overlay is put, in the container's mount namespace alone."""
+    gate: _socket.socket
+    """Where the overlay comes in, once the ids are mapped. An end without it means: end."""
     steps: tuple[Step, ...]
     joinable: cgroups.Joinable
     stdio_fds: tuple[int, int, int]
     """Standard input is -1 for /dev/null."""
     failure_fd: int
-    last_capability: int
+    confinement: program.Confinement
 
 
 def namespaces_of(spec: Spec) -> int:
-    """Return the clone flags for the namespaces that this container has of its own."""
-    return NAMESPACES if spec.network == "host" else NAMESPACES | processes.CLONE_NEWNET
+    """Return the flags of the namespaces that this container has of its own, from its birth.
+
+    The cgroup namespace is not among them: it is made once the process is in its cgroup (cgroup_namespaces(7)).
+    """
+    flags = processes.CLONE_NEWNS | (0 if spec.network == "host" else processes.CLONE_NEWNET)
+    if spec.uid_map and not spec.userns.startswith("container:"):
+        flags |= processes.CLONE_NEWUSER
+    for field, flag in _NAMESPACES:
+        if getattr(spec, field) == "private" and flag != processes.CLONE_NEWCGROUP:
+            flags |= flag
+    return flags
 
 
-def contain(cell: Cell) -> NoReturn:
-    """Be the first process of the container, from its clone to its exec."""
+def joined_namespaces(spec: Spec) -> int:
+    """Return the flags of the namespaces that this container shares with another one; the cgroup's is joined later."""
+    flags = processes.CLONE_NEWUSER if spec.userns.startswith("container:") and spec.uid_map else 0
+    for field, flag in _NAMESPACES:
+        if getattr(spec, field).startswith("container:") and flag != processes.CLONE_NEWCGROUP:
+            flags |= flag
+    return flags
+
+
+def namespaces_to_enter(spec: Spec) -> int:
+    """Return the flags of the namespaces in which a running container differs from the host, for ``exec``."""
+    flags = processes.CLONE_NEWNS | (0 if spec.network == "host" else processes.CLONE_NEWNET)
+    flags |= processes.CLONE_NEWUSER if spec.uid_map else 0
+    for field, flag in _NAMESPACES:
+        flags |= 0 if getattr(spec, field) == "host" else flag
+    return flags
+
+
+def contain(cell: Cell, joined_fd: int = -1) -> NoReturn:
+    """Be the first process of the container, from its clone to its exec.
+
+    ``joined_fd`` is a pidfd of the container whose cgroup namespace is joined, or -1.
+    """
     step = "begin"
     try:
         privileges.forbid_dumps()
-        step = "limits"
-        set_limits()
         step = "cgroup"
         cgroups.enter(cell.joinable)
-        processes.leave(processes.CLONE_NEWCGROUP)
         step = "session"
         os.setsid()
         processes.drop_session_keyring()
-        if cell.spec.network == "none":
-            step = "loopback"
-            _raise_loopback()
+        step = "gate"
+        overlay_fd = _wait_at_the_gate(cell.gate)
+        step = "namespaces"
+        become_root_inside(cell.spec)
+        _settle_namespaces(cell.spec, joined_fd)
         step = "root"
-        root_fd = _build_root(cell)
+        root_fd = _build_root(cell, overlay_fd)
         step = "user"
-        identity = _look_up(root_fd, cell.spec.user)
+        identity = look_up(root_fd, cell.spec.user, cell.spec.groups)
         step = "pivot"
         _change_root(root_fd)
         step = "stdio"
-        _take_stdio(cell.stdio_fds, identity)
+        take_stdio(cell.stdio_fds, identity)
         step = "workdir"
-        processes.set_hostname(cell.spec.hostname)
-        os.umask(0o022)
+        os.umask(cell.spec.umask)
         program.go_to(cell.spec.workdir, make=not cell.spec.workdir_given)
         step = "identity"
         program.reset_signals()
-        program.confine(identity, cell.spec.capabilities, cell.last_capability)
-        program.close_at_exec()
+        program.confine(identity, cell.confinement)
         step = "exec"
         if cell.spec.init:
             init.become_init()
@@ -94,14 +125,42 @@ def contain(cell: Cell) -> NoReturn:
         program.tell_and_leave(cell.failure_fd, step, error)
 
 
-def set_limits() -> None:
-    """Give the program the usual limits, as far as this host lets us go beyond our own (getrlimit(2))."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (NOFILE_LIMIT, NOFILE_LIMIT))
-    except (PermissionError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, NOFILE_LIMIT), min(hard, NOFILE_LIMIT)))
+def open_gate(gate: _socket.socket, overlay_fd: int) -> None:
+    """Hand the overlay to the first process, whose ids are mapped by now."""
+    gate.sendmsg([b"\n"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", overlay_fd))])
+
+
+def _wait_at_the_gate(gate: _socket.socket) -> int:
+    """Wait until the ids are mapped, and return the overlay. Without one, whoever makes us has told why: end."""
+    told, control, *_ = gate.recvmsg(1, _socket.CMSG_SPACE(struct.calcsize("i")), _socket.MSG_CMSG_CLOEXEC)
+    gate.close()
+    if not told:
+        os._exit(125)
+    overlay_fd: int = struct.unpack("i", control[0][2])[0]
+    return overlay_fd
+
+
+def become_root_inside(spec: Spec) -> None:
+    """Take the ids of root in this user namespace: until then, whatever this process made would be nobody's.
+
+    credentials(7): a change of ids makes a process dumpable again where fs.suid_dumpable says so.
+    """
+    if spec.uid_map:
+        os.setgroups(())
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        privileges.forbid_dumps()
+
+
+def _settle_namespaces(spec: Spec, joined_fd: int) -> None:
+    if spec.cgroupns == "private":
+        processes.leave(processes.CLONE_NEWCGROUP)
+    elif spec.cgroupns != "host":
+        processes.join(joined_fd, processes.CLONE_NEWCGROUP)
+    if spec.network == "none":
+        _raise_loopback()
+    if spec.uts == "private":
+        processes.set_hostname(spec.hostname)
 
 
 def _raise_loopback() -> None:
@@ -113,23 +172,34 @@ def _raise_loopback() -> None:
     socket.close()
 
 
-def _build_root(cell: Cell) -> int:
-    """Mount the overlay in this namespace and all that belongs on it. Returns the descriptor of its root."""
+def _build_root(cell: Cell, overlay_fd: int) -> int:
+    """Mount the overlay in this namespace and all that belongs on it. Returns the descriptor of its root.
+
+    It is laid over the root that we still see: that place is always there and always open, whatever folders on the
+    host are closed to the ids that we have by now.
+    """
     mounts.make_private()
     os.umask(0)
-    place_fd = os.open(cell.root_dir, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    mounts.attach_mount(cell.overlay_fd, place_fd, subject=cell.root_dir)
+    place_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    mounts.attach_mount(overlay_fd, place_fd, subject="overlay")
     os.close(place_fd)
+    if cell.spec.uid_map:
+        # Nobody inside can make a device; one that an image brings is none either.
+        mounts.set_attributes(overlay_fd, mounts.NODEV, subject="/")
     # The descriptor of a detached mount stays its root after it has been attached.
-    root_fd = cell.overlay_fd
     for step in cell.steps:
-        step.apply(root_fd)
-    return root_fd
+        step.apply(overlay_fd)
+    return overlay_fd
 
 
-def _look_up(root_fd: int, wanted: str) -> user.Identity:
+def look_up(root_fd: int, wanted: str, groups: tuple[str, ...]) -> user.Identity:
+    """Return who the program runs as.
+
+    Raises:
+        CannotRun: the image does not know the user or a group.
+    """
     try:
-        return user.look_up(root_fd, wanted)
+        return user.look_up(root_fd, wanted, groups)
     except user.UnknownUser as error:
         raise program.CannotRun("user", errno.ENOENT, wanted, str(error)) from error
 
@@ -140,26 +210,10 @@ def _change_root(root_fd: int) -> None:
     mounts.pivot_to_working_directory()
 
 
-def _take_stdio(stdio_fds: tuple[int, int, int], identity: user.Identity) -> None:
+def take_stdio(stdio_fds: tuple[int, int, int], identity: user.Identity) -> None:
     """Take over the standard descriptors; the user owns them, so that /dev/stdout can be opened again."""
-    stdin_fd, stdout_fd, stderr_fd = stdio_fds
-    if stdin_fd < 0:
-        stdin_fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-    else:
-        os.fchown(stdin_fd, identity.uid, identity.gid)
-    for fd in (stdout_fd, stderr_fd):
-        os.fchown(fd, identity.uid, identity.gid)
-    program.take_stdio(stdin_fd, stdout_fd, stderr_fd)
-
-
-def open_overlay(*, layers: tuple[str, ...], upper: str, work: str) -> int:
-    """Return the descriptor of a detached overlay: the layers, the lowest first, below a writable directory.
-
-    One option carries at most 255 bytes (fsconfig(2)), so several layers go one by one, which needs Linux 6.5.
-    """
-    if len(layers) == 1:
-        # Here, and here alone, a colon separates directories.
-        lower = [("lowerdir", layers[0].replace("\\", "\\\\").replace(":", "\\:"))]
-    else:
-        lower = [("lowerdir+", path) for path in reversed(layers)]
-    return mounts.new_mount("overlay", (*lower, ("upperdir", upper), ("workdir", work)))
+    null_fd = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for fd in stdio_fds:
+        if fd >= 0:
+            os.fchown(fd, identity.uid, identity.gid)
+    program.take_stdio(*(null_fd if fd < 0 else fd for fd in stdio_fds))

@@ -31,21 +31,24 @@ class UnknownUser(Exception):
     """The image knows no such user or group. The text is the whole reason."""
 
 
-def look_up(root_fd: int, wanted: str) -> Identity:
+def look_up(root_fd: int, wanted: str, more_groups: tuple[str, ...] = ()) -> Identity:
     """Return who ``wanted`` is: user, uid, user:group, uid:gid in any mixture; empty is root.
 
     A word of digits is a number and never a name, so "1" is uid 1 even where an image has a user called so.
     Without a group, the user's own group and those that list the user are taken; a uid unknown to the image has gid 0.
+    ``more_groups``, names or numbers, are joined in any case.
 
     Raises:
         UnknownUser: a name that the image does not have, or a number out of range.
     """
     user, _, group = (wanted or "0").partition(":")
     uid, gid, home, name = _user(root_fd, user)
+    more = {_group(root_fd, word) for word in more_groups}
     if group:
-        return Identity(uid, _group(root_fd, group), (_group(root_fd, group),), home)
-    extra = {int(fields[2]) for fields in _entries(root_fd, "etc/group", 4) if name and name in fields[3].split(",")}
-    return Identity(uid, gid, tuple(sorted(extra | {gid})), home)
+        gid = _group(root_fd, group)
+        return Identity(uid, gid, tuple(sorted({gid, *more})), home)
+    listing = (fields for fields in _entries(root_fd, "etc/group", 4) if name and name in fields[3].split(","))
+    return Identity(uid, gid, tuple(sorted({gid, *more, *(int(fields[2]) for fields in listing)})), home)
 
 
 def _user(root_fd: int, wanted: str) -> tuple[int, int, str, str]:

@@ -1,4 +1,4 @@
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 CREATE TABLE allocation_moves (
     from_state TEXT NOT NULL,
@@ -169,6 +169,31 @@ CREATE INDEX events_by_time ON events (at);
 CREATE TRIGGER events_are_final BEFORE UPDATE ON events
 BEGIN
     SELECT RAISE (ABORT, 'events are append-only');
+END;
+
+CREATE TABLE id_range_uses (
+    container_id TEXT PRIMARY KEY REFERENCES containers (id) ON DELETE CASCADE,
+    first_id     INTEGER NOT NULL REFERENCES id_ranges (first_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX id_range_uses_by_range ON id_range_uses (first_id);
+
+CREATE TRIGGER id_range_returned AFTER DELETE ON id_range_uses
+WHEN NOT EXISTS (SELECT 1 FROM id_range_uses WHERE first_id = OLD.first_id)
+BEGIN
+    DELETE FROM id_ranges WHERE first_id = OLD.first_id;
+END;
+
+CREATE TABLE id_ranges (
+    first_id INTEGER PRIMARY KEY CHECK (first_id > 0),
+    size     INTEGER NOT NULL CHECK (size > 0 AND first_id + size <= 4294967295)
+) STRICT;
+
+CREATE TRIGGER id_ranges_are_apart BEFORE INSERT ON id_ranges
+WHEN (SELECT first_id + size FROM id_ranges WHERE first_id < NEW.first_id + NEW.size ORDER BY first_id DESC LIMIT 1)
+     > NEW.first_id
+BEGIN
+    SELECT RAISE (ABORT, 'id ranges overlap');
 END;
 
 CREATE TABLE image_layers (

@@ -20,16 +20,15 @@ if TYPE_CHECKING:
     from quiltctl.runtime.lifecycle.start import Begun, Run
 
 
-def attend(begun: Begun, *, signals_fd: int) -> int:
-    """Wait until the program runs, carry its input and output until it has ended, and return its exit code.
+def attend(begun: Begun, run: Run, *, signals_fd: int) -> int:
+    """Carry the input and output of a program that runs until it has ended, and return its exit code.
 
     What comes out of ``signals_fd``, if it is not -1, is passed on to the program.
 
     Raises:
-        QuiltError: the program did not come to run.
         KernelError: the shim was killed, and the container with it: nobody knows the code.
     """
-    run, shim = begun.wait(), begun.shim
+    shim = begun.shim
     init_fd = pidfd.open_verified(run.pid, run.pid_started)
     codes: list[int] = []
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
-from quiltctl.db import containers
+from quiltctl.db import containers, id_ranges
+from quiltctl.model import id_map
 from quiltctl.model.document import encode
 from quiltctl.model.name import random_name
 from quiltctl.model.spec import Spec
+from quiltctl.runtime import user_namespace
 from quiltctl.runtime.lifecycle import discard
 
 TYPE_CHECKING = False
@@ -21,10 +23,12 @@ def insert(paths: Paths, connection: sqlite3.Connection, spec: Spec) -> Spec:
     """Write the container, within the caller's transaction, and return its spec, named if it had no name.
 
     Raises:
-        Conflict: the name is taken.
+        Conflict: the name is taken, or no range of ids is free.
     """
     if not spec.name:
         spec = Spec(**{**spec.to_dict(), "name": _free_name(connection)})
+    first_id = _range_of(connection, spec)
+    spec = _with_maps(spec, first_id)
     containers.insert(
         connection,
         container_id=spec.id,
@@ -36,8 +40,32 @@ def insert(paths: Paths, connection: sqlite3.Connection, spec: Spec) -> Spec:
         auto_remove=spec.auto_remove,
         labels=spec.labels,
     )
+    if first_id is not None:
+        id_ranges.use(connection, spec.id, first_id)
     discard.plan(paths, connection, spec.id)
     return spec
+
+
+def _range_of(connection: sqlite3.Connection, spec: Spec) -> int | None:
+    """Return the first id of the range that the container shall use: a new one, that of another container, or none."""
+    if spec.userns.startswith("container:"):
+        return id_ranges.used_by(connection, spec.userns.partition(":")[2])
+    if spec.userns in {"auto", "keep-id"}:
+        return id_ranges.lease(connection, spec.userns_size, user_namespace.find_pool())
+    return None
+
+
+def _with_maps(spec: Spec, first_id: int | None) -> Spec:
+    """Return the spec with the maps of a range that is new; others have theirs."""
+    if first_id is None or spec.userns.startswith("container:"):
+        return spec
+    uid_map = gid_map = id_map.range_map(first_id, spec.userns_size)
+    if spec.userns == "keep-id":
+        uid_map, gid_map = (
+            id_map.keeping(first_id, spec.userns_size, inside=inside, outside=outside)
+            for inside, outside in (spec.kept_uid, spec.kept_gid)
+        )
+    return Spec(**{**spec.to_dict(), "uid_map": uid_map, "gid_map": gid_map})
 
 
 def _free_name(connection: sqlite3.Connection) -> str:

@@ -1,8 +1,8 @@
 """`exec`: another program in a running container, without a shim.
 
-A helper enters the container's cgroups and namespaces, all at once through a pidfd, and clones the program's process
-as a child of this one, with CLONE_PARENT: so its exit code comes here, and nothing stays between. From then on it
-walks the same last stretch as a container's first process.
+A helper is born in the container's cgroup, enters its namespaces, all at once through a pidfd, and clones the
+program's process as a child of this one, with CLONE_PARENT: so its exit code comes here, and nothing stays between
+(runtime/enter.py). From then on it walks the same last stretch as a container's first process.
 """
 
 from __future__ import annotations
@@ -13,26 +13,18 @@ import os
 
 from quiltctl import errors
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, liveness, program, sandbox, user
+from quiltctl.runtime import cgroups, enter, limits, liveness, program
+from quiltctl.runtime.lifecycle import spawn
 from quiltctl.runtime.lifecycle.failure import explain_for
-from quiltctl.runtime.linux import pidfd, privileges, processes
+from quiltctl.runtime.linux import pidfd, processes
 from quiltctl.runtime.relay import Relay, catch_signals
+from quiltctl.runtime.rootfs import outside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
-
     from quiltctl.db.containers import Container
+    from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
-
-_NAMESPACES = (
-    processes.CLONE_NEWNS
-    | processes.CLONE_NEWPID
-    | processes.CLONE_NEWUTS
-    | processes.CLONE_NEWIPC
-    | processes.CLONE_NEWNET
-    | processes.CLONE_NEWCGROUP
-)
 
 
 class Session(Value):
@@ -42,23 +34,12 @@ class Session(Value):
     env: tuple[str, ...]
     user: str
     workdir: str
-    capabilities: tuple[str, ...]
+    privileged: bool
     interactive: bool
     detach: bool
 
 
-class _Entry(Value):
-    """What the helper needs: the container's first process and cgroup, the standard descriptors, the failure pipe."""
-
-    init_fd: int
-    parent: str
-    joinable: cgroups.Joinable
-    stdio_fds: tuple[int, int, int]
-    failure_fd: int
-    last_capability: int
-
-
-def execute(paths: Paths, container: Container, session: Session) -> int:
+def execute(paths: Paths, container: Container, spec: Spec, session: Session) -> int:
     """Run the program in the container. Returns its exit code, or 0 at once when it is detached.
 
     Raises:
@@ -73,15 +54,23 @@ def execute(paths: Paths, container: Container, session: Session) -> int:
     except FileNotFoundError as error:
         raise errors.WrongState(f"cannot exec in {container.name}: it has just ended") from error
     inner, outer = _standard_streams(session)
+    for fd in inner:
+        if fd >= 0:
+            os.fchown(fd, *outside.owner(spec))
     failure_r, failure_w = os.pipe2(os.O_CLOEXEC)
-    entry = _Entry(init_fd, paths.cgroup, joinable, inner, failure_w, privileges.read_last_capability())
-    pid = _enter_and_clone(session, entry)
-    for fd in (*inner, failure_w, init_fd):
+    born_r, born_w = os.pipe2(os.O_CLOEXEC)
+    entry = enter.Entry(init_fd, joinable.tasks_fds, inner, failure_w, born_w)
+    order = enter.order(paths, spec, session.to_dict(), limits.prepare(spec.ulimits))
+    helper = processes.clone(0, cgroup_fd=joinable.unified_fd)
+    if helper == 0:
+        enter.be_helper(order, entry, spawn.search_path())
+    for fd in (*inner, failure_w, born_w, init_fd):
         if fd >= 0:
             os.close(fd)
     joinable.close()
-    with open(failure_r, "rb") as file:
-        told = file.read()
+    pid = int(_read_all(born_r) or b"0")
+    os.waitpid(helper, 0)
+    told = _read_all(failure_r)
     if told or not pid:
         failure = (
             program.Failure(*marshal.loads(told)) if told else program.Failure("join", "kernel", 0, "", "it ended")
@@ -90,6 +79,11 @@ def execute(paths: Paths, container: Container, session: Session) -> int:
             raise errors.WrongState(f"cannot exec in {container.name}: it has just ended")
         raise explain_for(container.name, failure)
     return 0 if session.detach else _attend(pid, outer)
+
+
+def _read_all(fd: int) -> bytes:
+    with open(fd, "rb") as file:
+        return file.read()
 
 
 def _standard_streams(session: Session) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
@@ -115,70 +109,3 @@ def _attend(pid: int, outer: tuple[int, int, int]) -> int:
 
 def _forward(process_fd: int, number: int) -> None:
     pidfd.send_signal(process_fd, number)
-
-
-def _enter_and_clone(session: Session, entry: _Entry) -> int:
-    """Fork the helper, and return the pid of the program's process, or 0 when there was none."""
-    born_r, born_w = os.pipe2(os.O_CLOEXEC)
-    helper = os.fork()
-    if helper == 0:
-        _be_helper(session, entry, born_w)
-    os.close(born_w)
-    with open(born_r, "rb") as file:
-        told = file.read()
-    os.waitpid(helper, 0)
-    return int(told or b"0")
-
-
-def _be_helper(session: Session, entry: _Entry, born_fd: int) -> NoReturn:
-    try:
-        # Before it joins: from now on nobody inside may look into this process or open what it has open.
-        privileges.forbid_dumps()
-        sandbox.set_limits()
-        # Where the container has no cgroup of its own, it is in that of the shims, and not in its caller's.
-        cgroups.enter_shims(entry.parent)
-        cgroups.enter(entry.joinable)
-        processes.join(entry.init_fd, _NAMESPACES)
-        pid = processes.clone(processes.CLONE_PARENT, cgroup_fd=entry.joinable.unified_fd)
-    except BaseException as error:  # noqa: BLE001 (nothing may leave this process but through its pipe)
-        program.tell_and_leave(entry.failure_fd, "join", error)
-    if pid == 0:
-        _become_program(session, entry)
-    os.write(born_fd, str(pid).encode())
-    os._exit(0)
-
-
-def _become_program(session: Session, entry: _Entry) -> NoReturn:
-    """Walk from the clone to the exec, in the container's namespaces and root."""
-    step = "session"
-    try:
-        os.setsid()
-        processes.drop_session_keyring()
-        step = "user"
-        root_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        identity = user.look_up(root_fd, session.user)
-        step = "stdio"
-        _take_stdio(entry.stdio_fds, identity)
-        step = "workdir"
-        os.umask(0o022)
-        program.go_to(session.workdir, make=False)
-        step = "identity"
-        program.reset_signals()
-        program.confine(identity, session.capabilities, entry.last_capability)
-        program.close_at_exec()
-        step = "exec"
-        program.execute(session.argv, program.environment(session.env, identity))
-    except user.UnknownUser as error:
-        program.tell_and_leave(
-            entry.failure_fd, step, program.CannotRun("user", errno.ENOENT, session.user, str(error))
-        )
-    except BaseException as error:  # noqa: BLE001 (as above)
-        program.tell_and_leave(entry.failure_fd, step, error)
-
-
-def _take_stdio(stdio_fds: tuple[int, int, int], identity: user.Identity) -> None:
-    null_fd = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    for fd in stdio_fds:
-        if fd >= 0:
-            os.fchown(fd, identity.uid, identity.gid)
-    program.take_stdio(*(null_fd if fd < 0 else fd for fd in stdio_fds))

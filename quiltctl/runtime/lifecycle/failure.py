@@ -43,7 +43,23 @@ def explain_for(name: str, failure: Failure) -> errors.QuiltError:
         return errors.CannotExecute(f'cannot execute "{failure.subject}" in {name}: {reason}')
     if failure.kind == "user":
         return errors.CannotExecute(f"cannot start {name}: {failure.text}")  # 126, as podman has it
-    return _explain_refusal(name, failure, reason)
+    return _explain_wish(name, failure, reason) or _explain_refusal(name, failure, reason)
+
+
+def _explain_wish(name: str, failure: Failure, reason: str) -> errors.QuiltError | None:
+    """Return the error for something the user asked for and the kernel does not give, if it is that."""
+    if failure.step in {"identity", "stdio"} and failure.errno == errno.EINVAL:
+        # setuid(2), chown(2): the id has no mapping in this user namespace.
+        return errors.CannotExecute(
+            f"cannot start {name}: its user or one of its groups is beyond the ids of the container",
+            hint="give it more ids with --userns auto:size=N, or another user",
+        )
+    if failure.subject.startswith(("ulimit ", "sysctl ")):
+        return errors.HostLacks(
+            f"cannot start {name}: cannot set {failure.subject}: {reason}",
+            hint="this host does not allow it: ask for less, or leave it out",
+        )
+    return None
 
 
 def _explain_refusal(name: str, failure: Failure, reason: str) -> errors.QuiltError:

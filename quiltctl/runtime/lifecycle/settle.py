@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from quiltctl.db import cleanup, containers
+from quiltctl.db import cleanup, containers, id_ranges
 from quiltctl.db.connection import open_to_write, transaction
 from quiltctl.runtime import exit_record
 from quiltctl.runtime.lifecycle import discard, observe
@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from quiltctl.paths import Paths
 
 
-def note_running(paths: Paths, container_id: str, generation: int, *, pid: int, started: int) -> bool:
+def note_running(paths: Paths, spec: Spec, generation: int, *, pid: int, started: int) -> bool:
     """Write that the program runs. Returns False when the container has been removed or given up meanwhile."""
     connection = open_to_write(paths)
     with transaction(connection):
+        if spec.fallback:
+            id_ranges.give_back(connection, spec.id)
+            containers.note_fallback(connection, spec.id, spec.fallback)
         return containers.move(
             connection,
-            container_id,
+            spec.id,
             generation,
             ("starting",),
             "running",

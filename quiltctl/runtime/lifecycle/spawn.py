@@ -4,7 +4,7 @@ A helper brings itself into our cgroup for shims and a session of its own, clone
 ends. That one forks ``build``, which shares all that is loaded already and ends as soon as the container runs, and
 becomes the ``watch`` by executing a fresh interpreter: a fork of this one would keep 25 MiB for as long as the
 container runs. Neither gets anything by arguments or environment: the orders come down pipes. Build is a child of the
-watch, and so is, when build ends, the process that build cloned.
+watch, and so is the process that build clones, from its birth.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
 
 # By -c, not as a script: a script given by path is compiled each time. The search path comes first, because an
@@ -85,6 +86,11 @@ class Shim(Value):
         return answer
 
 
+def is_nested(spec: Spec) -> bool:
+    """Return whether the container's PID namespace is below that of its shim."""
+    return spec.pid == "private"
+
+
 class _Pipes:
     """The pipes between the three, each as (reading end, writing end), and who keeps which ends."""
 
@@ -119,9 +125,11 @@ class _Pipes:
                     os.close(fd)
 
 
-def spawn(paths: Paths, *, attached: bool) -> Shim:
+def spawn(paths: Paths, *, attached: bool, nested: bool = True) -> Shim:
     """Start a shim and return it, without waiting for anything.
 
+    It is PID 1 of a namespace in which the container's is ``nested``, and the container cannot outlive it, unless the
+    container shares the PID namespace of the host or of another container: those are not below the shim's.
     What the caller has imported by now, build need not import again: that is why ctypes is imported above.
 
     Raises:
@@ -132,7 +140,7 @@ def spawn(paths: Paths, *, attached: bool) -> Shim:
     pipes = _Pipes(attached=attached)
     helper = os.fork()
     if helper == 0:
-        _be_helper(paths, pipes)
+        _be_helper(paths, pipes, processes.CLONE_NEWPID if nested else 0)
     pipes.close_but(pipes.ours())
     shim = Shim(helper, *pipes.ours())
     _write_all(shim.order_fd, marshal.dumps(search_path()))
@@ -150,12 +158,12 @@ def interpreter() -> str:
     return os.readlink("/proc/self/exe")
 
 
-def _be_helper(paths: Paths, pipes: _Pipes) -> NoReturn:
+def _be_helper(paths: Paths, pipes: _Pipes, flags: int) -> NoReturn:
     """Clone what becomes the watch, tell its pid, and end: from then on it is nobody's child."""
     born_fd = pipes.born[1]
     try:
         os.setsid()
-        pid = _clone_into_shims(paths)
+        pid = _clone_into_shims(paths, flags)
         if pid == 0:
             _become_watch_beside_build(pipes)
         os.write(born_fd, str(pid).encode())
@@ -165,15 +173,15 @@ def _be_helper(paths: Paths, pipes: _Pipes) -> NoReturn:
         os._exit(0)
 
 
-def _clone_into_shims(paths: Paths) -> int:
-    """Clone the first process of a new PID namespace into our cgroup for shims; returns 0 in the child.
+def _clone_into_shims(paths: Paths, flags: int) -> int:
+    """Clone what becomes the watch, mostly the first of a new PID namespace, into our cgroup for shims; 0 in the child.
 
     A gc that finds the cgroup empty may remove it just before the clone: then it is made again.
     """
     for attempt in range(_ATTEMPTS):
         try:
             cgroup_fd = cgroups.enter_shims(paths.cgroup)
-            return processes.clone(processes.CLONE_NEWPID, cgroup_fd=cgroup_fd)
+            return processes.clone(flags, cgroup_fd=cgroup_fd)
         except OSError as error:
             if error.errno != errno.ENODEV or attempt == _ATTEMPTS - 1:
                 raise

@@ -7,7 +7,7 @@ from quiltctl.db import containers
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import liveness
-from quiltctl.runtime.lifecycle import create, discard, reap, spawn
+from quiltctl.runtime.lifecycle import create, discard, join, reap, spawn
 from quiltctl.runtime.lifecycle.failure import refusal_of
 from quiltctl.runtime.linux import pidfd
 
@@ -36,6 +36,8 @@ class Begun(Value):
     shim: Shim
     streams: Sequence[str] | None
     """Which of stdin, stdout and stderr the caller will carry; None is the background."""
+    joined: tuple[int, int] | None
+    """Pid and start time of the container whose namespaces are joined."""
 
     def wait(self) -> Run:
         """Return once the program runs.
@@ -45,7 +47,7 @@ class Begun(Value):
         """
         answer = self.shim.hear_answer()
         if answer and answer[0] == "running":
-            return Run(self.spec.id, self.generation, int(answer[1]), int(answer[2]))
+            return Run(self.spec.id, self.generation, int(answer[1]), int(answer[2]), answer[3])
         if answer:
             raise refusal_of(answer)
         raise self.give_up()
@@ -72,6 +74,8 @@ class Run(Value):
     generation: int
     pid: int
     pid_started: int
+    fallback: str
+    """Why it runs without a user namespace although it should have had one; empty if it has what it should."""
 
 
 def create_and_start(
@@ -80,26 +84,29 @@ def create_and_start(
     """Make a container and start it: `run`. ``streams`` are those of ``Begun``.
 
     Raises:
-        Conflict: the name is taken.
+        Conflict: the name is taken, or no range of ids is free.
+        WrongState: a container whose namespaces are to be joined does not run.
     """
     pid, started = shim.identify()
     with transaction(connection):
         spec = create.insert(paths, connection, spec)
+        joined = join.find(paths, connection, spec)
         generation = _begin(connection, spec.id, pid, started)
-    return _begun(Begun(paths, connection, spec, generation, shim, streams))
+    return _begun(Begun(paths, connection, spec, generation, shim, streams, joined))
 
 
 def start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, streams: Sequence[str] | None) -> Begun:
     """Start a container that exists and does not run; its files are as its last run left them.
 
     Raises:
-        WrongState: somebody else has started it meanwhile.
+        WrongState: somebody else has started it meanwhile, or one to be joined does not run.
     """
     pid, started = shim.identify()
     with transaction(connection):
+        joined = join.find(paths, connection, spec)
         generation = _begin(connection, spec.id, pid, started)
         discard.plan(paths, connection, spec.id)
-    return _begun(Begun(paths, connection, spec, generation, shim, streams))
+    return _begun(Begun(paths, connection, spec, generation, shim, streams, joined))
 
 
 def _begin(connection: sqlite3.Connection, container_id: str, shim_pid: int, shim_started: int) -> int:
@@ -137,6 +144,7 @@ def _order(begun: Begun) -> dict[str, Any]:
         "log_files": spec.log_files,
         "log_dir": f"{folder}/log",
         "control": f"{folder}/control",
+        "joined": begun.joined,
         "exit_record": f"{folder}/exit",
         "python": spawn.interpreter(),
         "search_path": spawn.search_path(),

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _LAST_CAPABILITY = "/proc/sys/kernel/cap_last_cap"
 
 
+def known_capabilities() -> tuple[str, ...]:
+    """Return the names of all capabilities that this kernel and this code know."""
+    return tuple(CAPABILITIES[: read_last_capability() + 1])
+
+
 def forbid_dumps() -> None:
     """Make this process not dumpable: nobody may ptrace it or open its /proc entries but real root (prctl(2))."""
     prctl.set_dumpable(False)
@@ -32,7 +37,7 @@ def read_last_capability() -> int:
 
 
 def become(uid: int, gid: int, groups: Iterable[int], capabilities: Iterable[str], last_capability: int) -> None:
-    """Take the final identity: bounding set, ids, capability sets, no_new_privs, in the order the kernel forces.
+    """Take the final identity: bounding set, ids, capability sets, in the order the kernel forces.
 
     The bounding set goes while CAP_SETPCAP is there. KEEPCAPS carries the permitted set over the change of ids;
     a program that is not root gets no capabilities at exec all the same, since inheritable and ambient are empty.
@@ -56,4 +61,8 @@ def become(uid: int, gid: int, groups: Iterable[int], capabilities: Iterable[str
         (kept, [prctl.CAP_EFFECTIVE, prctl.CAP_PERMITTED], True),
     )
     prctl.set_keepcaps(False)
+
+
+def forbid_new_privileges() -> None:
+    """Let no exec give more rights than there are, setuid files and file capabilities included (prctl(2))."""
     prctl.set_no_new_privs(True)

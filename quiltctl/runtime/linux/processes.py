@@ -16,6 +16,14 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
+NAMESPACES = (
+    # their names below /proc/PID/ns; the user namespace last, since joining it takes the rights over the others away
+    ("ipc", CLONE_NEWIPC),
+    ("uts", CLONE_NEWUTS),
+    ("net", CLONE_NEWNET),
+    ("pid", CLONE_NEWPID),
+    ("user", CLONE_NEWUSER),
+)
 _CLONE_INTO_CGROUP = 0x200000000
 _SIGCHLD = 17
 _CLOSE_RANGE_CLOEXEC = 4
@@ -65,9 +73,9 @@ def leave(flags: int) -> None:
         raise failed("unshare", f"{flags:#x}")
 
 
-def join(pidfd: int, flags: int) -> None:
-    """Join the namespaces of the process behind a pidfd, all at once (setns(2), since Linux 5.8)."""
-    if libc.setns(pidfd, flags):
+def join(fd: int, flags: int) -> None:
+    """Join namespaces, all at once those of the process behind a pidfd, or the one that ``fd`` is (setns(2))."""
+    if libc.setns(fd, flags):
         raise failed("setns", f"{flags:#x}")
 
 

@@ -2,7 +2,7 @@
 
 Its life. It is started by quiltctl as PID 1 of a PID namespace of its own, in which the container's is nested: when
 it dies, by whatever cause, the kernel kills the container with it. Beside it, in the same namespace, ``build`` makes
-the container, tells the pid of its first process, and ends, which makes that the watch's child. The watch sleeps in
+the container, whose first process is born as the watch's child, tells its pid, and ends. The watch sleeps in
 poll(2), and wakes when the container has written something (it goes to the log and to whoever is attached), when a
 command has written to the control FIFO, when the timeout has passed, or when the first process has ended. Then it
 drains the output, writes the exit record, durably, and has the end written to the database: by the quiltctl that
@@ -47,11 +47,10 @@ SETTLE = "import sys;sys.path[:]=sys.argv[3:];from quiltctl.runtime.shim.settle 
 class _Watched:
     """What the watch knows of the container it watches."""
 
-    __slots__ = ("build_fd", "ended_as", "feed", "init_pid", "pumps", "stop_requested", "timed_out")
+    __slots__ = ("ended_as", "feed", "init_pid", "pumps", "stop_requested", "timed_out")
 
     def __init__(self) -> None:
         self.init_pid = 0
-        self.build_fd = -1
         self.pumps: list[Pump] = []
         self.feed: Feed | None = None
         self.ended_as: int | None = None
@@ -90,10 +89,8 @@ def _wait_for_birth(watched: _Watched) -> None:
     build_pid, _, init_pid = posix.read(READY_FD, 64).partition(b" ")
     if init_pid:
         watched.init_pid = int(init_pid)
-        try:
-            watched.build_fd = posix.pidfd_open(int(build_pid))
-        except ProcessLookupError:  # it has ended already
-            watched.build_fd = -1
+        # It ends now; unreaped, it would stand in every list of processes for as long as the container runs.
+        _reap(watched, int(build_pid))
     posix.close(READY_FD)
 
 
@@ -110,7 +107,8 @@ def _follow(order: dict[str, Any], watched: _Watched) -> None:
     elif not order["interactive"]:
         posix.close(INPUT_FD)
     control_fd = posix.open(order["control"], posix.O_RDWR | posix.O_NONBLOCK | posix.O_CLOEXEC)
-    init_fd = posix.pidfd_open(watched.init_pid)
+    # One that has ended and been reaped already has no descriptor, and needs none.
+    init_fd = posix.pidfd_open(watched.init_pid) if watched.ended_as is None else -1
     deadline = time.monotonic() + order["timeout_s"] if order["timeout_s"] else None
     while watched.ended_as is None:
         _poll_once(watched, init_fd, control_fd, None if watched.timed_out else deadline)
@@ -127,7 +125,7 @@ def _poll_once(watched: _Watched, init_fd: int, control_fd: int, deadline: float
     interests = [stream.interest() for stream in (*watched.pumps, watched.feed) if stream is not None]
     interests += (
         (control_fd, select.POLLIN, lambda: _hear_command(watched, control_fd)),
-        (init_fd, select.POLLIN, lambda: _reap(watched)),
+        (init_fd, select.POLLIN, lambda: _reap(watched, watched.init_pid)),
     )
     poller = select.poll()
     acts = {}
@@ -148,16 +146,10 @@ def _hear_command(watched: _Watched, control_fd: int) -> None:
         watched.stop_requested = True
 
 
-def _reap(watched: _Watched) -> None:
-    """Reap the container's first process, and whatever else has become ours.
-
-    A program that was very quick may have ended before build, and be build's child still.
-    """
-    if watched.build_fd >= 0:
-        poller = select.poll()
-        poller.register(watched.build_fd, select.POLLIN)
-        poller.poll()
-    while watched.ended_as is None:
+def _reap(watched: _Watched, wanted_pid: int) -> None:
+    """Reap our children until the wanted one was among them; build cloned the container's first process as ours."""
+    pid = 0
+    while pid != wanted_pid:
         pid, status = posix.waitpid(-1, 0)
         if pid == watched.init_pid:
             code = posix.waitstatus_to_exitcode(status)

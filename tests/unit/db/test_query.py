@@ -13,6 +13,7 @@ import pytest
 from quiltctl import errors
 from quiltctl.db import query
 from quiltctl.db.connection import open_to_write
+from quiltctl.db.migrate import LATEST
 
 if TYPE_CHECKING:
     from quiltctl.paths import Paths
@@ -27,7 +28,7 @@ ENDLESS = "WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELE
         ("values (1), (2)", ("column1",), ((1,), (2,))),
         ("select count(*) from container_overview;", ("count(*)",), ((0,),)),
         ("-- a comment\nselect 1 as a", ("a",), ((1,),)),
-        ("pragma user_version", ("user_version",), ((1,),)),
+        ("pragma user_version", ("user_version",), ((LATEST,),)),
         ("select name from pragma_table_info('meta')", ("name",), (("key",), ("value",))),
         ("select value from json_each('[1, 2]')", ("value",), ((1,), (2,))),
         (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from quiltctl.runtime.linux.privileges import CAPABILITIES
+from quiltctl.model.capability import CAPABILITIES
 from quiltctl.runtime.seccomp import cache
 from quiltctl.runtime.seccomp.compiler import compile_profile
 

@@ -1,0 +1,314 @@
+"""The options of `run` and `create` that shape the sandbox, and the fields of the spec they come to."""
+
+from __future__ import annotations
+
+import os
+
+from quiltctl import errors
+from quiltctl.errors import UsageError
+from quiltctl.model import capability, device, id_map, sysctl, ulimit
+from quiltctl.model.parameters import Flag, Option
+from quiltctl.model.spec import DEFAULT_CAPABILITIES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from typing import Any
+
+    from quiltctl.model.id_map import UserNamespace
+    from quiltctl.model.parameters import Parameter
+    from quiltctl.model.spec import Spec
+    from quiltctl.paths import Paths
+
+OPTIONS: tuple[Parameter, ...] = (
+    Option(("--userns",), "User namespace: auto, host, keep-id, container:X.", metavar="MODE"),
+    Option(("--uidmap",), "Map user ids by hand.", multiple=True, metavar="CONTAINER:HOST:SIZE"),
+    Option(("--gidmap",), "Map group ids by hand; without, as --uidmap.", multiple=True, metavar="CONTAINER:HOST:SIZE"),
+    Option(("--cap-add",), "Add a capability to the default ones, or ALL.", multiple=True, metavar="CAPABILITY"),
+    Option(("--cap-drop",), "Take a capability away, or ALL.", multiple=True, metavar="CAPABILITY"),
+    Flag(("--privileged",), "Give all capabilities and devices, and take the filter and the masks away."),
+    Option(
+        ("--security-opt",),
+        "no-new-privileges=BOOL, seccomp=FILE|unconfined, mask=PATH:PATH, unmask=ALL|PATH:PATH.",
+        multiple=True,
+        metavar="KEY=VALUE",
+    ),
+    Flag(("--read-only",), "Mount the root file system read-only."),
+    Flag(("--read-only-tmpfs",), "With --read-only, a tmpfs on /run, /tmp and /var/tmp.", default=True),
+    Option(
+        ("--device",), "Pass a device of the host, or all in a folder.", multiple=True, metavar="HOST[:PLACE][:rwm]"
+    ),
+    Option(("--device-cgroup-rule",), "Allow devices by number.", multiple=True, metavar="'KIND MAJOR:MINOR ACCESS'"),
+    Option(("--ulimit",), "Set a resource limit; `host` keeps the host's.", multiple=True, metavar="NAME=SOFT[:HARD]"),
+    Option(("--sysctl",), "Set a kernel parameter of the container's namespaces.", multiple=True, metavar="NAME=VALUE"),
+    Option(("--group-add",), "Add a supplementary group, name or number.", multiple=True, metavar="GROUP"),
+    Option(("--umask",), "Set the mask of new files, in octal.", default="0022", metavar="MASK"),
+    Option(("--pid",), "PID namespace: private, host, container:X.", default="private", metavar="MODE"),
+    Option(("--ipc",), "IPC namespace and /dev/shm: private, host, container:X.", default="private", metavar="MODE"),
+    Option(("--uts",), "Host name's namespace: private, host, container:X.", default="private", metavar="MODE"),
+    Option(("--cgroupns",), "Cgroup namespace: private, host, container:X.", default="private", metavar="MODE"),
+)
+_MOST_MASK = 0o777
+_NAMESPACES = ("pid", "ipc", "uts", "cgroupns")
+
+
+def check(options: dict[str, Any]) -> None:
+    """Refuse what cannot be right whatever the image is.
+
+    Raises:
+        UsageError: an option's value is not one, or two do not go together.
+    """
+    _capabilities(options)
+    SecurityOptions(options["security_opt"])
+    user_namespace(options)
+    _umask(options["umask"])
+    sysctls(options)
+    for text in options["device"]:
+        device.parse_device(text)
+    for text in options["device_cgroup_rule"]:
+        device.parse_rule(text)
+    for text in options["ulimit"]:
+        ulimit.parse_ulimit(text)
+    for name in _NAMESPACES:
+        _mode(options, name)
+    if "keep-groups" in options["group_add"]:
+        raise UsageError("cannot keep the caller's groups", hint="name the groups with --group-add")
+    if options["uts"] != "private" and options["hostname"] is not None:
+        raise UsageError("cannot set --hostname in a UTS namespace that is shared", hint="leave one of the two out")
+
+
+def is_nested(options: dict[str, Any]) -> bool:
+    """Return whether the container has a PID namespace of its own: its shim is made accordingly, before all else."""
+    return _mode(options, "pid") == "private"
+
+
+def fields(paths: Paths, connection: sqlite3.Connection, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the spec that these options come to.
+
+    Raises:
+        UsageError: a device or a profile is not there, or what is joined does not go together.
+        NotFound: the container whose namespaces shall be joined.
+    """
+    security = SecurityOptions(options["security_opt"])
+    privileged = options["privileged"]
+    limits = [ulimit.parse_ulimit(text) for text in options["ulimit"]]
+    return {
+        "privileged": privileged,
+        "cap_add": _words(options["cap_add"]),
+        "cap_drop": _words(options["cap_drop"]),
+        "capabilities": _capabilities(options),
+        "no_new_privileges": not privileged if security.no_new_privileges is None else security.no_new_privileges,
+        "seccomp": security.keep_profile(paths, privileged=privileged),
+        "security_opt": tuple(options["security_opt"]),
+        "mask": security.mask,
+        "unmask": security.unmask,
+        "read_only": options["read_only"],
+        "read_only_tmpfs": options["read_only_tmpfs"],
+        "devices": _devices(options),
+        "device_requests": tuple(options["device"]),
+        "device_rules": tuple(device.parse_rule(text).to_list() for text in options["device_cgroup_rule"]),
+        "ulimits": tuple((limit.name, limit.soft, limit.hard) for limit in limits),
+        "sysctls": sysctls(options),
+        "groups": tuple(options["group_add"]),
+        "umask": _umask(options["umask"]),
+        **_namespaces(connection, options),
+    }
+
+
+def sysctls(options: dict[str, Any]) -> dict[str, str]:
+    """Return the kernel parameters by name.
+
+    Raises:
+        UsageError: one is of the whole host, or of a namespace that is not the container's own.
+    """
+    found = dict(map(sysctl.parse_sysctl, options["sysctl"]))
+    for name in found:
+        kind = sysctl.namespace_of(name)
+        option, mode = ("network", options["network"]) if kind == "net" else (kind, options[kind or "uts"])
+        if mode == "host" or mode.startswith("container:"):
+            raise UsageError(
+                f"cannot set {name} with --{option} {mode}: it would change what is not the container's own",
+                hint=f"leave --{option} out",
+            )
+    return found
+
+
+def user_namespace(options: dict[str, Any]) -> UserNamespace:
+    """Return what is asked for, by --userns or by maps; without either, auto.
+
+    Raises:
+        UsageError: it is none of the modes, or both are given.
+    """
+    wanted = id_map.parse_user_namespace(options["userns"] or "auto")
+    if not options["uidmap"] and not options["gidmap"]:
+        return wanted
+    if options["userns"] and options["userns"] != "private":
+        raise UsageError("--userns and --uidmap or --gidmap cannot be given together", hint="leave one of them out")
+    _maps(options)
+    return id_map.UserNamespace("map")
+
+
+class SecurityOptions:
+    """What the values of ``--security-opt`` say together; the last of a repeated key wins, paths add up."""
+
+    def __init__(self, words: list[str]) -> None:
+        """Read the values.
+
+        Raises:
+            UsageError: one is unknown, or asks for what this host or this program does not do.
+        """
+        self.no_new_privileges: bool | None = None
+        self.seccomp = ""
+        self.mask: tuple[str, ...] = ()
+        self.unmask: tuple[str, ...] = ()
+        for word in words:
+            # docker once wrote a colon, and its users still do.
+            key, _, value = word.replace(":", "=", 1).partition("=") if "=" not in word else word.partition("=")
+            self._take(key, value, word)
+
+    def _take(self, key: str, value: str, word: str) -> None:
+        if key == "no-new-privileges" and value in {"", "true", "false"}:
+            self.no_new_privileges = value != "false"
+        elif key == "seccomp" and value:
+            self.seccomp = value
+        elif key == "mask" and value.startswith("/"):
+            self.mask += _absolute(value, word)
+        elif key == "unmask" and value:
+            self.unmask += ("ALL",) if value == "ALL" else _absolute(value, word)
+        elif (key, value) == ("systempaths", "unconfined"):
+            self.unmask += ("ALL",)
+        elif (key, value) not in {("label", "disable"), ("apparmor", "unconfined")}:  # that is how it is anyway
+            raise UsageError(
+                f'cannot honour --security-opt "{word}"',
+                hint="there is no-new-privileges=BOOL, seccomp=FILE|unconfined, mask=PATHS, unmask=ALL|PATHS",
+            )
+
+    def keep_profile(self, paths: Paths, *, privileged: bool) -> str:
+        """Return the name of the profile of system calls; one from a file is checked, compiled and kept.
+
+        Raises:
+            UsageError: the file cannot be read, or is no profile.
+        """
+        if not self.seccomp:
+            return "unconfined" if privileged else "default"
+        if self.seccomp == "unconfined":
+            return "unconfined"
+        from quiltctl.runtime.seccomp import cache
+
+        try:
+            with open(self.seccomp, "rb") as file:
+                return cache.keep(paths.seccomp, file.read().decode())
+        except OSError as error:
+            raise UsageError(f"cannot read the seccomp profile {self.seccomp}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"invalid seccomp profile {self.seccomp}: it is not text") from error
+
+
+def _absolute(value: str, word: str) -> tuple[str, ...]:
+    found = tuple(path for path in value.split(":") if path)
+    if not all(path.startswith("/") and ".." not in path.split("/") for path in found):
+        raise UsageError(f'invalid --security-opt "{word}"', hint="paths are absolute, with a colon between them")
+    return found
+
+
+def _words(given: list[str]) -> tuple[str, ...]:
+    return tuple(word for entry in given for word in entry.split(","))
+
+
+def _capabilities(options: dict[str, Any]) -> tuple[str, ...]:
+    add, drop = _words(options["cap_add"]), _words(options["cap_drop"])
+    return capability.resolve(capability.CAPABILITIES if options["privileged"] else DEFAULT_CAPABILITIES, add, drop)
+
+
+def _umask(text: str) -> int:
+    if not text or text.strip("01234567") or int(text, 8) > _MOST_MASK:
+        raise UsageError(f'invalid --umask "{text}"', hint="an octal number up to 0777")
+    return int(text, 8)
+
+
+def _devices(options: dict[str, Any]) -> tuple[list[Any], ...]:
+    if not options["device"]:
+        return ()
+    from quiltctl.runtime import devices
+
+    return tuple(node.to_list() for node in devices.nodes(map(device.parse_device, options["device"])))
+
+
+def _mode(options: dict[str, Any], name: str) -> str:
+    mode: str = options[name]
+    if mode in {"private", "shareable", ""}:  # podman knows both words; any container's can be joined here
+        return "private"
+    if mode == "host" or mode.startswith("container:"):
+        return mode
+    raise UsageError(f'invalid --{name} "{mode}"', hint="it is private, host, or container:NAME")
+
+
+def _maps(options: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return both maps; where only one is given, the other is the same."""
+    found = []
+    for given, other in (("uidmap", "gidmap"), ("gidmap", "uidmap")):
+        texts = options[given] or options[other]
+        mappings = tuple(id_map.parse_mapping(text, f"--{given}") for text in texts)
+        found.append(id_map.check_map(mappings, f"--{given}"))
+    return found[0], found[1]
+
+
+def _namespaces(connection: sqlite3.Connection, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the modes of all namespaces, what is joined by full id, and the user namespace."""
+    modes = {name: _mode(options, name) for name in _NAMESPACES}
+    wanted = user_namespace(options)
+    words = [mode.partition(":")[2] for mode in modes.values() if mode.startswith("container:")]
+    words += [wanted.container] if wanted.mode == "container" else []
+    if words:
+        return _joined(connection, modes, words, wanted if options["userns"] else None)
+    return {**modes, **_own_ids(wanted, options), "userns_given": bool(options["userns"]) or wanted.mode == "map"}
+
+
+def _own_ids(wanted: UserNamespace, options: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"userns": wanted.mode, "userns_size": wanted.size}
+    if wanted.mode == "map":
+        found["uid_map"], found["gid_map"] = _maps(options)
+    if wanted.mode == "keep-id":
+        outside = [_caller("SUDO_UID"), _caller("SUDO_GID")]
+        inside = [own if asked < 0 else asked for own, asked in zip(outside, (wanted.uid, wanted.gid), strict=True)]
+        if max(inside) >= wanted.size:
+            raise UsageError(f"cannot keep id {max(inside)}: a container has {wanted.size} ids", hint="give uid=, gid=")
+        found["kept_uid"], found["kept_gid"] = zip(inside, outside, strict=True)
+        if options["user"] is None:
+            found["user"] = f"{inside[0]}:{inside[1]}"
+    return found
+
+
+def _caller(variable: str) -> int:
+    """Return the id of the user behind sudo."""
+    text = os.environ.get(variable, "")
+    if not text.isdigit() or int(text) == 0:
+        raise UsageError(
+            "cannot keep the caller's id: the caller is root, and root inside must not be root outside",
+            hint="run it through sudo as the user whose files it works on, or say --userns host",
+        )
+    return int(text)
+
+
+def _joined(
+    connection: sqlite3.Connection, modes: dict[str, str], words: list[str], wanted: UserNamespace | None
+) -> dict[str, Any]:
+    """Return the modes with the joined container's id. Who joins a namespace shares the user namespace over it."""
+    from quiltctl.db import containers
+    from quiltctl.db.document import decode
+    from quiltctl.model.spec import spec_from
+
+    owners = {word: containers.find(connection, word) for word in words}
+    if len({owner.id for owner in owners.values()}) > 1:
+        raise UsageError("cannot join the namespaces of several containers", hint="name the same one everywhere")
+    owner = owners[words[0]]
+    spec: Spec = spec_from(decode(connection, containers.config_of(connection, owner.id)))
+    if wanted is not None and wanted.mode not in {"container", "host" if not spec.uid_map else ""}:
+        raise errors.Conflict(
+            f"cannot join the namespaces of {owner.name} with --userns {wanted.mode}: its user namespace rules them",
+            hint="leave --userns out",
+        )
+    name = f"container:{owner.id}"
+    joined = {field: name if mode.startswith("container:") else mode for field, mode in modes.items()}
+    ids = {"uid_map": spec.uid_map, "gid_map": spec.gid_map, "userns": name if spec.uid_map else "host"}
+    return {**joined, **ids, "userns_given": True}

@@ -1,0 +1,120 @@
+"""Entering a running container: from a process of the host's to a program inside, for `exec`.
+
+The helper is in the container's cgroup from its birth. It forbids to be looked into before it joins anything, joins
+all namespaces at once, and clones the program's process, which takes an identity, the confinement of the container,
+and becomes the program. Where root inside is root outside, the helper first executes itself anew from a read-only
+mount of the interpreter (runtime/interpreter.py).
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+
+from quiltctl.model.spec import Spec
+from quiltctl.model.value import Value
+from quiltctl.runtime import cgroups, confinement, interpreter, program, sandbox
+from quiltctl.runtime.linux import privileges, processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
+    from quiltctl.paths import Paths
+    from quiltctl.runtime.limits import Limit
+
+_STUB = "from quiltctl.runtime.enter import main;main(*map(int,sys.argv[1:]))"
+
+
+class Entry(Value):
+    """What the helper inherits, as descriptors; standard ones are -1 for /dev/null."""
+
+    init_fd: int
+    """A pidfd of the container's first process."""
+    tasks_fds: tuple[int, ...]
+    """By these it enters the v1 cgroups."""
+    stdio_fds: tuple[int, int, int]
+    failure_fd: int
+    born_fd: int
+    """Where the pid of the program's process is told."""
+
+
+def order(paths: Paths, spec: Spec, session: dict[str, Any], limits: tuple[Limit, ...]) -> dict[str, Any]:
+    """Return what the helper has to know, in plain types: what shall run, and how it is confined."""
+    capabilities = privileges.known_capabilities() if session["privileged"] else None
+    return {
+        "cgroup": paths.cgroup,
+        "spec": spec.to_dict(),
+        "session": session,
+        "confinement": confinement.of(paths, spec, limits, capabilities).to_dict(),
+    }
+
+
+def be_helper(order: dict[str, Any], entry: Entry, search_path: Sequence[str]) -> NoReturn:
+    """Be the helper, in a process that was forked for it."""
+    try:
+        # Before it joins: from now on nobody inside may look into this process or open what it has open.
+        privileges.forbid_dumps()
+        if not order["spec"]["uid_map"]:
+            order_fd = interpreter.pass_on(order)
+            fds = (order_fd, entry.init_fd, entry.failure_fd, entry.born_fd, *_stdio(entry), *entry.tasks_fds)
+            interpreter.execute_read_only(_STUB, search_path, fds)
+        _enter(order, entry)
+    except BaseException as error:  # noqa: BLE001 (nothing may leave this process but through its pipe)
+        program.tell_and_leave(entry.failure_fd, "join", error)
+
+
+def main(order_fd: int, init_fd: int, failure_fd: int, born_fd: int, *fds: int) -> NoReturn:
+    """Go on as the helper in a fresh interpreter."""
+    try:
+        privileges.forbid_dumps()
+        processes.close_at_exec(3)
+        with open(order_fd, "rb") as file:
+            order = marshal.load(file)
+        _enter(order, Entry(init_fd, tuple(fds[3:]), (fds[0], fds[1], fds[2]), failure_fd, born_fd))
+    except BaseException as error:  # noqa: BLE001 (as above)
+        program.tell_and_leave(failure_fd, "join", error)
+
+
+def _stdio(entry: Entry) -> list[int]:
+    """Return the standard descriptors, all real ones: an interpreter is given them by number."""
+    return [os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC) if fd < 0 else fd for fd in entry.stdio_fds]
+
+
+def _enter(order: dict[str, Any], entry: Entry) -> NoReturn:
+    spec = Spec(**order["spec"])
+    rights = program.Confinement(**order["confinement"])
+    # Where the container has no cgroup of its own, it is in that of the shims, and so is this one.
+    cgroups.leave_callers(order["cgroup"])
+    cgroups.enter(cgroups.Joinable(None, entry.tasks_fds))
+    processes.join(entry.init_fd, sandbox.namespaces_to_enter(spec))
+    pid = processes.clone(processes.CLONE_PARENT)
+    if pid == 0:
+        _become_program(spec, order["session"], entry, rights)
+    os.write(entry.born_fd, str(pid).encode())
+    os._exit(0)
+
+
+def _become_program(spec: Spec, session: dict[str, Any], entry: Entry, rights: program.Confinement) -> NoReturn:
+    """Walk from the clone to the exec, in the container's namespaces and root."""
+    step = "session"
+    try:
+        sandbox.become_root_inside(spec)
+        os.setsid()
+        processes.drop_session_keyring()
+        step = "user"
+        root_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        identity = sandbox.look_up(root_fd, session["user"], spec.groups)
+        step = "stdio"
+        sandbox.take_stdio(entry.stdio_fds, identity)
+        step = "workdir"
+        os.umask(spec.umask)
+        program.go_to(session["workdir"], make=False)
+        step = "identity"
+        program.reset_signals()
+        program.confine(identity, rights)
+        step = "exec"
+        program.execute(session["argv"], program.environment(session["env"], identity))
+    except BaseException as error:  # noqa: BLE001 (as above)
+        program.tell_and_leave(entry.failure_fd, step, error)

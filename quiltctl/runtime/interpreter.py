@@ -1,0 +1,49 @@
+"""Executing the interpreter from a read-only mount of its own, for what becomes a program of real root's inside.
+
+A process in a container that is still ours can be made to execute /proc/self/exe, by an entrypoint, a #! line or an
+ELF interpreter of that name; then the container holds the host's file, and real root could write it (CVE-2019-5736).
+A file that was executed from a read-only mount stays read-only by whatever name it is opened again. The mount has no
+place, and no process keeps its descriptor: by it the mount could be made writable again. Where root inside is not
+root outside, the file's mode is enough, and nobody pays for a second interpreter.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+
+from quiltctl.runtime.linux import mounts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
+_STUB = "import sys,marshal;sys.path[:]=marshal.loads(bytes.fromhex(sys.argv.pop(1)));"
+
+
+def pass_on(order: dict[str, Any]) -> int:
+    """Return the descriptor of a memory file that holds an order, at its beginning."""
+    fd = os.memfd_create("order", os.MFD_CLOEXEC)
+    with open(fd, "wb", closefd=False) as file:
+        file.write(marshal.dumps(order))
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def execute_read_only(stub: str, search_path: Sequence[str], fds: Sequence[int]) -> NoReturn:
+    """Become a fresh interpreter that runs ``stub`` with the numbers of the descriptors as its arguments.
+
+    The stub finds ``sys`` imported, and quiltctl by the search path. Only these descriptors are inherited.
+
+    Raises:
+        OSError: the mount cannot be made, or the interpreter has gone.
+    """
+    name = os.readlink("/proc/self/exe")
+    # By its name: what /proc/self/exe opens belongs to the mount namespace that it was executed in (open_tree(2)).
+    source_fd = os.open(name, os.O_PATH | os.O_CLOEXEC)
+    python_fd = mounts.clone_mount(source_fd, attributes=mounts.RDONLY | mounts.NOSUID, subject=name)
+    for fd in fds:
+        os.set_inheritable(fd, True)
+    words = [name, "-I", "-S", "-c", _STUB + stub, marshal.dumps(list(search_path)).hex(), *map(str, fds)]
+    os.execve(python_fd, words, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})

@@ -190,6 +190,12 @@ def config_of(connection: sqlite3.Connection, container_id: str) -> str:
     return text
 
 
+def seccomp_profiles(connection: sqlite3.Connection) -> set[str]:
+    """Return the profiles of system calls that containers were made with, by name."""
+    rows = connection.execute("SELECT DISTINCT config ->> '$.seccomp' FROM containers")
+    return {row[0] for row in rows if row[0] is not None}
+
+
 def note_fallback(connection: sqlite3.Connection, container_id: str, reason: str) -> None:
     """Write into the config that the container has no user namespace of its own after all, and why."""
     connection.execute(

@@ -42,6 +42,8 @@ VERB = Verb(
         ("quiltctl run -d --name web debian sleep infinity", "in the background, under a name"),
         ("quiltctl run --rm ./rootfs.tar.gz sh -c 'exit 7'", "straight from a root filesystem archive"),
         ("tar c src | quiltctl run -i --rm debian tar t", "with standard input"),
+        ("quiltctl run --rm --read-only --cap-drop ALL -u nobody debian ./untrusted", "with as few rights as there are"),
+        ("quiltctl run --rm --pid container:web --cap-add SYS_PTRACE debian strace -p 1", "look into another container"),
     ),
     words_end_options=True,
 )

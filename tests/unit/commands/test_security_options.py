@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from quiltctl import errors
 from quiltctl.cli import fast
+from quiltctl.commands import _container_options as container_options
+from quiltctl.commands import _namespace_options as namespace_options
 from quiltctl.commands import _security_options as security_options
 from quiltctl.commands import create as create_verb
 from quiltctl.db.connection import open_to_write
@@ -29,8 +32,9 @@ def options_of(*words: str) -> dict[str, Any]:
 def fields(paths: Paths, *words: str) -> dict[str, Any]:
     """Return the fields of the spec that a command line comes to, after its check."""
     options = options_of(*words)
+    namespace_options.check(options)
     security_options.check(options)
-    return security_options.fields(paths, open_to_write(paths), options)
+    return {**security_options.fields(paths, options), **namespace_options.fields(open_to_write(paths), options)}
 
 
 def test_default_is_confined(quilt_root: Paths) -> None:
@@ -110,8 +114,9 @@ def test_options_come_to_fields(quilt_root: Paths, words: tuple[str, ...], said:
 )
 def test_what_cannot_be_honoured_is_refused(words: tuple[str, ...]) -> None:
     """A sentence, before a shim is started or a row is written."""
+    options = options_of(*words)
     with pytest.raises(errors.UsageError):
-        security_options.check(options_of(*words))
+        container_options.check(options)
 
 
 def test_profile_that_is_missing_is_named(quilt_root: Paths) -> None:
@@ -156,7 +161,7 @@ def test_only_one_container_can_be_joined(quilt_root: Paths, make: Callable[...,
 
 def test_every_option_reaches_the_spec() -> None:
     """No declared option of the sandbox is read and then forgotten."""
-    with open(security_options.__file__, encoding="utf-8") as file:
-        text = file.read().partition("_MOST_MASK")[2]
-    keys = [key_of(option) for option in security_options.OPTIONS if isinstance(option, Flag | Option)]
-    assert [key for key in keys if f'"{key}"' not in text] == []
+    for module, end in ((security_options, "_MOST_MASK"), (namespace_options, "_NAMESPACES")):
+        text = Path(str(module.__file__)).read_text(encoding="utf-8").partition(end)[2]
+        keys = [key_of(option) for option in module.OPTIONS if isinstance(option, Flag | Option)]
+        assert [key for key in keys if f'"{key}"' not in text] == []

@@ -103,6 +103,16 @@ def host_id(mappings: tuple[str, ...], inside: int) -> int | None:
     return None
 
 
+def inside_id(mappings: tuple[str, ...], outside: int) -> int | None:
+    """Return which id of the container an id on the host is, or None when it is none; without a map, itself."""
+    if not mappings:
+        return outside
+    for first, outside_first, size in map(_row, mappings):
+        if outside_first <= outside < outside_first + size:
+            return first + outside - outside_first
+    return None
+
+
 def range_map(first_id: int, size: int) -> tuple[str, ...]:
     """Return the map of a range of the host."""
     return (f"0:{first_id}:{size}",)

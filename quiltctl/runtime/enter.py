@@ -2,8 +2,8 @@
 
 The helper is in the container's cgroup from its birth. It forbids to be looked into before it joins anything, joins
 all namespaces at once, and clones the program's process, which takes an identity, the confinement of the container,
-and becomes the program. Where root inside is root outside, the helper first executes itself anew from a read-only
-mount of the interpreter (runtime/interpreter.py).
+and becomes the program. Where an id inside owns the interpreter, the helper first executes itself anew from a read-only
+mount of it (runtime/interpreter.py).
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def be_helper(order: dict[str, Any], entry: Entry, search_path: Sequence[str]) -
     try:
         # Before it joins: from now on nobody inside may look into this process or open what it has open.
         privileges.forbid_dumps()
-        if not order["spec"]["uid_map"]:
+        if interpreter.is_within_reach(order["spec"]["uid_map"], order["spec"]["gid_map"]):
             order_fd = interpreter.pass_on(order)
-            fds = (order_fd, entry.init_fd, entry.failure_fd, entry.born_fd, *_stdio(entry), *entry.tasks_fds)
+            fds = (order_fd, entry.init_fd, entry.failure_fd, entry.born_fd, *entry.stdio_fds, *entry.tasks_fds)
             interpreter.execute_read_only(_STUB, search_path, fds)
         _enter(order, entry)
     except BaseException as error:  # noqa: BLE001 (nothing may leave this process but through its pipe)
@@ -75,11 +75,6 @@ def main(order_fd: int, init_fd: int, failure_fd: int, born_fd: int, *fds: int) 
         _enter(order, Entry(init_fd, tuple(fds[3:]), (fds[0], fds[1], fds[2]), failure_fd, born_fd))
     except BaseException as error:  # noqa: BLE001 (as above)
         program.tell_and_leave(failure_fd, "join", error)
-
-
-def _stdio(entry: Entry) -> list[int]:
-    """Return the standard descriptors, all real ones: an interpreter is given them by number."""
-    return [os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC) if fd < 0 else fd for fd in entry.stdio_fds]
 
 
 def _enter(order: dict[str, Any], entry: Entry) -> NoReturn:

@@ -5,8 +5,8 @@ while quiltctl still writes to the database, and a mount namespace of its own is
 has the container's first process born, and waits for its exec. A program that runs is written to the database and
 told to quiltctl; whatever fails is undone, written and told instead.
 
-Where root inside is root outside, it first executes itself anew, from a read-only mount of the interpreter: the
-container's first process is its fork, and an image whose program is /proc/self/exe would get hold of that file.
+Where an id inside owns the interpreter, it first executes itself anew, from a read-only mount of that: the container's
+first process is its fork, and an image whose program is /proc/self/exe would get hold of the file.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _build(order: dict[str, Any], fds: tuple[int, ...]) -> tuple[str, ...]:
     """Make the container and return the answer: running, or failed with code and sentence."""
     _, ready_fd, *stdio_fds = fds
     paths, spec = Paths(order["root"]), Spec(**order["spec"])
-    if not spec.uid_map and not order.get("guarded"):
+    if not order.get("guarded") and interpreter.is_within_reach(spec.uid_map, spec.gid_map):
         _start_anew(order, fds)
     container_dir = paths.container(spec.id)
     try:

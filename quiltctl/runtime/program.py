@@ -14,6 +14,7 @@ import os
 from quiltctl.model.value import Value
 from quiltctl.runtime import limits
 from quiltctl.runtime.linux import privileges, processes, seccomp
+from quiltctl.runtime.rootfs.targets import find_folder, open_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,13 +88,14 @@ def take_stdio(stdin_fd: int, stdout_fd: int, stderr_fd: int) -> None:
 def go_to(workdir: str, *, make: bool) -> None:
     """Change into the working directory of the container, made first where only the image names it.
 
+    It is looked for and made without the links of /proc: by those, an image would make cgroups on the host.
+
     Raises:
         CannotRun: it is missing, no directory, or closed to the user.
     """
+    root_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if make:
-            os.makedirs(workdir, mode=0o755, exist_ok=True)
-        os.chdir(workdir)
+        os.fchdir((open_folder if make else find_folder)(root_fd, workdir))
     except OSError as error:
         raise CannotRun("cannot_execute", error.errno or 0, workdir, "working directory") from error
 

@@ -92,13 +92,16 @@ def _entries(root_fd: int, path: str, least_fields: int) -> Iterator[list[str]]:
     except OSError:
         return
     with open(fd, "rb") as file:
-        if not _regular(fd):
+        if not _has_content(fd):
             return
-        text = file.read(_MAX_FILE_BYTES).decode("utf-8", "surrogateescape")
-    for line in text.splitlines():
+        try:
+            text = file.read(_MAX_FILE_BYTES).decode("utf-8", "surrogateescape")
+        except OSError:
+            return
+    for line in text.split("\n"):  # and not by splitlines, for which a form feed, or U+2028, ends a line as well
         fields = line.split(":")
         ids = fields[2:4] if path == "etc/passwd" else fields[2:3]
-        if len(fields) >= least_fields and all(map(_is_id, ids)):
+        if len(fields) >= least_fields and all(map(_is_id, ids)) and "\0" not in line:
             yield fields
 
 
@@ -106,5 +109,7 @@ def _is_id(field: str) -> bool:
     return field.isascii() and field.isdigit() and len(field) <= _MAX_DIGITS and int(field) <= _MAX_ID
 
 
-def _regular(fd: int) -> bool:
-    return stat.S_ISREG(os.fstat(fd).st_mode)
+def _has_content(fd: int) -> bool:
+    """Return whether it is a file of some size. Those of /proc have none, and reading /proc/kmsg would take from it."""
+    found = os.fstat(fd)
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0

@@ -68,6 +68,11 @@ def _explain_refusal(name: str, failure: Failure, reason: str) -> errors.QuiltEr
             f"cannot start {name}: the image has something else than a directory at {failure.subject.split()[-1]}",
             hint="an image whose /proc, /sys or /dev is a link is not trusted",
         )
+    if failure.errno == errno.EXDEV and failure.step == "root":
+        return errors.KernelError(
+            f"cannot start {name}: the image has a link at {failure.subject.split()[-1]} that may lead out of it",
+            hint="what /proc shows as the open file of a process is not followed",
+        )
     if failure.errno == errno.ENOSPC:
         return errors.KernelError(
             f"cannot start {name}: no space left on device ({failure.subject or failure.step})", hint="free some space"

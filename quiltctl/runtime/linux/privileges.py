@@ -63,6 +63,16 @@ def become(uid: int, gid: int, groups: Iterable[int], capabilities: Iterable[str
     prctl.set_keepcaps(False)
 
 
+def pose_as(uid: int) -> None:
+    """Change the effective user alone and keep every right, until 0 is posed as again.
+
+    capabilities(7): without this bit, an effective user other than root has no effective capabilities.
+    """
+    prctl.securebits.no_setuid_fixup = True
+    os.seteuid(uid)
+    prctl.securebits.no_setuid_fixup = uid != 0
+
+
 def forbid_new_privileges() -> None:
     """Let no exec give more rights than there are, setuid files and file capabilities included (prctl(2))."""
     prctl.set_no_new_privs(True)

@@ -25,12 +25,34 @@ def open_directory(root_fd: int, path: str) -> int:
         return made_fd
 
 
+def find_folder(root_fd: int, path: str) -> int:
+    """Return a directory of the root. Links are followed within the root, but for those of /proc/PID.
+
+    One that leads to what a process of ours has open would lead out of the root.
+
+    Raises:
+        OSError: it is not there, or no directory; ELOOP when such a link stands there.
+    """
+    resolve = files.RESOLVE_IN_ROOT | files.RESOLVE_NO_MAGICLINKS
+    return files.openat2(root_fd, path, os.O_PATH | os.O_DIRECTORY, resolve=resolve)
+
+
 def open_folder(root_fd: int, path: str) -> int:
-    """Return a directory of the root, made where the image lacks it. Links are followed within the root."""
+    """Return a directory of the root as ``find_folder`` does, made where the image lacks it."""
     try:
-        return files.openat2(root_fd, path, os.O_PATH | os.O_DIRECTORY, resolve=files.RESOLVE_IN_ROOT)
+        return find_folder(root_fd, path)
     except FileNotFoundError:
-        return open_directory(root_fd, path)
+        names = path.split("/")
+    for place, name in enumerate(names):
+        parent_fd = find_folder(root_fd, f"/{'/'.join(names[:place])}")
+        try:
+            if name:
+                os.mkdir(name, 0o755, dir_fd=parent_fd)
+        except FileExistsError:
+            continue
+        finally:
+            os.close(parent_fd)
+    return find_folder(root_fd, path)
 
 
 def open_file(root_fd: int, path: str) -> int:

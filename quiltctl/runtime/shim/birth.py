@@ -14,7 +14,7 @@ import os
 from quiltctl.model import device
 from quiltctl.model.value import Value
 from quiltctl.runtime import cgroups, confinement, devices, limits, liveness, sandbox, user_namespace
-from quiltctl.runtime.linux import files, mounts, pidfd, processes
+from quiltctl.runtime.linux import files, mounts, pidfd, privileges, processes
 from quiltctl.runtime.rootfs import outside
 from quiltctl.runtime.rootfs.plan import plan
 from quiltctl.runtime.rootfs.steps import LOCKED
@@ -108,6 +108,11 @@ def _clone(cell: sandbox.Cell, ours: _socket.socket, joined_fd: int) -> int:
     flags = sandbox.namespaces_of(cell.spec) | processes.CLONE_PARENT
     if joined_fd >= 0:
         return _clone_joined(cell, ours, joined_fd, flags)
+    pid = -1
+    if flags & processes.CLONE_NEWUSER:
+        # user_namespaces(7), namespaces(7), /proc/sys/user: what lives in it counts against the limits of whoever
+        # makes it. As root, one container would take all the inotify instances that the host's root has.
+        privileges.pose_as(outside.owner(cell.spec)[0])
     try:
         pid = processes.clone(flags, cgroup_fd=cell.joinable.unified_fd)
     except OSError as error:
@@ -118,6 +123,9 @@ def _clone(cell: sandbox.Cell, ours: _socket.socket, joined_fd: int) -> int:
                 f"the kernel makes no user namespace: {os.strerror(error.errno or 0).lower()}"
             ) from error
         raise
+    finally:
+        if pid != 0 and flags & processes.CLONE_NEWUSER:
+            privileges.pose_as(0)
     if pid == 0:
         ours.close()
         sandbox.contain(cell)

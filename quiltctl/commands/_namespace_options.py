@@ -8,6 +8,7 @@ from quiltctl import errors
 from quiltctl.errors import UsageError
 from quiltctl.model import id_map
 from quiltctl.model.parameters import Option
+from quiltctl.runtime.user_namespace import find_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _own_ids(wanted: UserNamespace, options: dict[str, Any]) -> dict[str, Any]:
 def _caller(variable: str) -> int:
     """Return the id of the user behind sudo."""
     text = os.environ.get(variable, "")
-    if not text.isdigit() or int(text) == 0:
+    if not (text.isascii() and text.isdigit()) or int(text) == 0:
         raise UsageError(
             "cannot keep the caller's id: the caller is root, and root inside must not be root outside",
             hint="run it through sudo as the user whose files it works on, or say --userns host",
@@ -110,7 +111,11 @@ def _joined(
             hint="leave --userns out",
         )
     name = f"container:{owner.id}"
-    joined = {field: name if mode.startswith("container:") else mode for field, mode in modes.items()}
+    # What that container itself shares with the host is the host's here as well.
+    joined = {
+        field: mode if not mode.startswith("container:") else "host" if getattr(spec, field) == "host" else name
+        for field, mode in modes.items()
+    }
     ids = {"uid_map": spec.uid_map, "gid_map": spec.gid_map, "userns": name if spec.uid_map else "host"}
     return {**joined, **ids, "userns_given": True}
 
@@ -146,4 +151,9 @@ def _maps(options: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         texts = options[given] or options[other]
         mappings = tuple(id_map.parse_mapping(text, f"--{given}") for text in texts)
         found.append(id_map.check_map(mappings, f"--{given}"))
+        if id_map.overlaps(mappings, find_pool()):
+            raise UsageError(
+                f"invalid --{given}: it maps ids that are leased to containers",
+                hint=f"leave out {find_pool()[0]} to {sum(find_pool()) - 1}, or set QUILT_ID_POOL",
+            )
     return found[0], found[1]

@@ -165,7 +165,7 @@ class SecurityOptions:
 
 def _absolute(value: str, word: str) -> tuple[str, ...]:
     found = tuple(path for path in value.split(":") if path)
-    if not all(path.startswith("/") and ".." not in path.split("/") for path in found):
+    if not all(path.startswith("/") and path.strip("/") and ".." not in path.split("/") for path in found):
         raise UsageError(f'invalid --security-opt "{word}"', hint="paths are absolute, with a colon between them")
     return found
 

@@ -80,6 +80,6 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     # Imported while the container is being built, so for nothing.
     from quiltctl.runtime.lifecycle.attend import attend
 
-    run = begun.wait()
+    run = begun.wait(signals_fd)
     container_options.warn_of_fallback(run.fallback)
     return attend(begun, run, signals_fd=signals_fd)

@@ -196,6 +196,12 @@ def seccomp_profiles(connection: sqlite3.Connection) -> set[str]:
     return {row[0] for row in rows if row[0] is not None}
 
 
+def has_run(connection: sqlite3.Connection, container_id: str) -> bool:
+    """Return whether a program has ever run in the container, as far as events are kept."""
+    row = connection.execute("SELECT 1 FROM events WHERE object_id = ? AND action = 'start' LIMIT 1", (container_id,))
+    return row.fetchone() is not None
+
+
 def note_fallback(connection: sqlite3.Connection, container_id: str, reason: str) -> None:
     """Write into the config that the container has no user namespace of its own after all, and why."""
     connection.execute(

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _STUB = "import sys,marshal;sys.path[:]=marshal.loads(bytes.fromhex(sys.argv.pop(1)));"
 
 
-def is_within_reach(uid_map: tuple[str, ...], gid_map: tuple[str, ...]) -> bool:
+def is_within_reach(python: str, uid_map: tuple[str, ...], gid_map: tuple[str, ...]) -> bool:
     """Return whether an id of the container owns the interpreter: real root, or the user who has installed it."""
-    facts = os.stat("/proc/self/exe")
+    facts = os.stat(python)
     return inside_id(uid_map, facts.st_uid) is not None or inside_id(gid_map, facts.st_gid) is not None
 
 
@@ -39,20 +39,19 @@ def pass_on(order: dict[str, Any]) -> int:
     return fd
 
 
-def execute_read_only(stub: str, search_path: Sequence[str], fds: Sequence[int]) -> NoReturn:
-    """Become a fresh interpreter that runs ``stub`` with the numbers of the descriptors as its arguments.
+def execute_read_only(python: str, stub: str, search_path: Sequence[str], fds: Sequence[int]) -> NoReturn:
+    """Become a fresh interpreter, ``python``, that runs ``stub`` with the numbers of the descriptors as its arguments.
 
     The stub finds ``sys`` imported, and quiltctl by the search path. -1 is no descriptor, and passed on as that.
 
     Raises:
         OSError: the mount cannot be made, or the interpreter has gone.
     """
-    name = os.readlink("/proc/self/exe")
     # By its name: what /proc/self/exe opens belongs to the mount namespace that it was executed in (open_tree(2)).
-    source_fd = os.open(name, os.O_PATH | os.O_CLOEXEC)
-    python_fd = mounts.clone_mount(source_fd, attributes=mounts.RDONLY | mounts.NOSUID, subject=name)
+    source_fd = os.open(python, os.O_PATH | os.O_CLOEXEC)
+    python_fd = mounts.clone_mount(source_fd, attributes=mounts.RDONLY | mounts.NOSUID, subject=python)
     for fd in fds:
         if fd >= 0:
             os.set_inheritable(fd, True)
-    words = [name, "-I", "-S", "-c", _STUB + stub, marshal.dumps(list(search_path)).hex(), *map(str, fds)]
+    words = [python, "-I", "-S", "-c", _STUB + stub, marshal.dumps(list(search_path)).hex(), *map(str, fds)]
     os.execve(python_fd, words, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})

@@ -70,5 +70,5 @@ def test_express_wish_is_refused(rootfs_tar: Path) -> None:
     done = session(rootfs_tar, "quiltctl run --rm --network none --name c --userns auto box true; echo $?")
     error, hint = done.stderr.splitlines()
     assert done.stdout == "125\n"
-    assert (error.startswith("Error: cannot start c with --userns auto: "), error.endswith(REASON)) == (True, True)
+    assert (error.startswith("Error: cannot start c in a user namespace: "), error.endswith(REASON)) == (True, True)
     assert "--userns host" in hint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,14 +105,17 @@ def test_range_outlives_its_first_owner_while_another_uses_it(quilt: Quilt) -> N
 
 @pytest.mark.parametrize("mode", ["host", "container:a"])
 def test_container_beside_its_shim_ends_by_whoever_comes_next(quilt: Quilt, mode: str) -> None:
-    """Not nested below its shim, it outlives a kill -9 of that for a moment: gc ends it, and nothing is left."""
+    """Not nested below its shim, it outlives a kill -9 of that, and ps says so: gc ends it, and nothing is left."""
     run(quilt, "a")
     script = "sleep 1000 & exec sleep 1000"
     quilt.ok("run", "-d", "--name", "b", *NONE, "--pid", mode, "box", "sh", "-c", script)
     pid = quilt.inspect("b")["State"]["Pid"]
     os.kill(quilt.shim_pid("b"), signal.SIGKILL)
-    quilt.eventually(lambda: quilt.inspect("b")["State"]["Status"] == "exited")
-    quilt.ok("gc")
+    quilt.eventually(lambda: quilt("monitor", "ls", "--format", "{{.Alive}}").stdout.split().count("false") == 1)
+    waiting = quilt.popen("wait", "b", stdout=subprocess.PIPE)
+    assert quilt.inspect("b")["State"]["Status"] == "running"
+    assert "container b: marked exited (supervisor-lost)" in quilt.ok("gc")
+    assert waiting.communicate(timeout=10)[0] == b"-1\n"
     quilt.eventually(lambda: not Path(f"/proc/{pid}/exe").exists())
     quilt.ok("rm", "-f", "a", "b")
     assert quilt.traces() == {"folders": [], "cgroups": [], "mounts": [], "rows": [], "processes": []}

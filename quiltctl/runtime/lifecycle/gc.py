@@ -65,10 +65,12 @@ def _dead_containers(paths: Paths, connection: sqlite3.Connection, wish: Wish) -
     """Rows that say alive, of containers that are not."""
     for container in containers.list_all(connection, containers.LIVE):
         true = observe.observe(connection, paths, container)
-        if true is None or true.state in containers.LIVE:
+        if true is None or (true.state in containers.LIVE and observe.has_shim(true)):
             continue
         if not wish.dry_run:
             reap.reap(paths, connection, container)
+        if true.state in containers.LIVE:
+            true = observe.ended(paths, true)
         action = "removed" if container.auto_remove else f"marked {true.state} ({true.exit_reason})"
         yield Finding("container", container.name, action)
 

@@ -100,6 +100,13 @@ def set_hostname(name: str) -> None:
         raise failed("sethostname", name)
 
 
+def set_domainname(name: str) -> None:
+    """Set the NIS domain name of this UTS namespace."""
+    encoded = name.encode()
+    if libc.setdomainname(encoded, ctypes.c_size_t(len(encoded))):
+        raise failed("setdomainname", name)
+
+
 def drop_session_keyring() -> None:
     """Join a new, empty session keyring: the caller's keys stay outside (keyrings(7))."""
     number = _SYS_KEYCTL.get(os.uname().machine)

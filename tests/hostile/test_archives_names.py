@@ -68,7 +68,8 @@ def test_folder_that_became_a_link_is_looked_up_anew(store: Store, raw: ModuleTy
         {"name": b"d/one", "content": b"1"},
         {"name": outside[1:], "kind": raw.DIR, "mode": 0o755},
         {"name": b"d/two", "content": b"2"},
-        {"name": b"d", "kind": raw.LINK, "link": outside},
+        {"name": b"d", "kind": raw.LINK, "link": b"."},
+        {"name": b"d/d", "kind": raw.LINK, "link": outside},
         {"name": b"d/file", "content": b"3"},
     )
     assert store.attack(data) == ""

@@ -36,6 +36,7 @@ class Store:
 
     def __init__(self, top: Path, raw: ModuleType) -> None:
         self.top = top
+        self.program = COMMAND
         self.sentinel = top / "sentinel"
         self.paths = Paths(str(top / "root"))
         self.connection = open_to_write(self.paths)
@@ -115,7 +116,7 @@ class Store:
     def command(self, *words: str | bytes, **options: Any) -> subprocess.CompletedProcess[bytes]:
         """Run the installed command over this store."""
         return subprocess.run(
-            [COMMAND, "--root", self.paths.root, *words],
+            [self.program, "--root", self.paths.root, *words],
             capture_output=True,
             check=False,
             timeout=PATIENCE_S,

@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import stat
+import subprocess
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -58,6 +60,28 @@ def test_sockets_and_pipes_of_a_folder_are_not_opened(store: Store, tmp_path: Pa
         assert store.attack(tmp_path) == ""
     outside = os.fsencode(store.sentinel)
     assert store.tree() == {b"pipe": b"fifo", b"link": b"-> " + outside + b"/file", b"folder": b"-> " + outside}
+
+
+SWAP = """
+import os
+while True:
+    for name in ("device", "file"):
+        os.link(name, "new")
+        os.rename("new", "folder/f")
+"""
+
+
+def test_file_that_becomes_a_device_while_it_is_read_is_refused(store: Store, tmp_path: Path) -> None:
+    """Between the look at a file and its opening it is replaced. Red when folder_archive.py does not look again."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"x")
+    os.mknod(tmp_path / "device", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    with subprocess.Popen([sys.executable, "-c", SWAP], cwd=tmp_path) as swapping:
+        try:
+            said = {store.attack(tmp_path / "folder").rpartition(": ")[2] for _ in range(100)}
+        finally:
+            swapping.kill()
+    assert said <= {"", "./f was replaced while it was read", "No such file or directory"}
 
 
 @pytest.mark.parametrize("kind", [b"s", b"D", b"M", b"N", b"A", b"8", b"\xff", b"\n", b"\x1b"])

@@ -143,7 +143,7 @@ class _Unpacking:
             raise ImageError(f"the archive has more than {MOST_MEMBERS} members")
         if not path and member.kind != tar.DIRECTORY:
             raise ImageError(f"{tar.shown(member.name)} is the root folder's name and not a folder")
-        if path.rpartition(b"/")[2].startswith(_WHITEOUT):
+        if b"/" + _WHITEOUT in b"/" + path:
             raise ImageError(
                 f"{tar.shown(member.name)} is a mark of deletion: this is one layer of an image, no root filesystem",
                 hint="export the whole file system, for example with: podman export CONTAINER",

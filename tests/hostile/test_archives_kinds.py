@@ -131,7 +131,17 @@ def test_attribute_that_cannot_be_set_is_refused(store: Store, raw: ModuleType, 
 
 @pytest.mark.parametrize("kind", [b"0", b"1", b"2", b"5", b"6", b"3"])
 @pytest.mark.parametrize(
-    "name", [b".wh.victim", b".wh..wh..opq", b"victim/.wh.file", b".wh..wh.plnk", b".wh.", b"./.wh...", b"a/.wh.b/"]
+    "name",
+    [
+        b".wh.victim",
+        b".wh..wh..opq",
+        b"victim/.wh.file",
+        b".wh..wh.plnk",
+        b".wh.",
+        b"./.wh...",
+        b"a/.wh.b/",
+        b".wh.a/b",
+    ],
 )
 def test_whiteouts_are_refused(store: Store, raw: ModuleType, name: bytes, kind: bytes) -> None:
     """A mark of deletion deletes nothing, here or in a layer below. Red without the look for it in unpack.py."""

@@ -92,7 +92,7 @@ def _entries(root_fd: int, path: str, least_fields: int) -> Iterator[list[str]]:
         if not _regular(fd):
             return
         text = file.read(_MAX_FILE_BYTES).decode("utf-8", "surrogateescape")
-    for line in text.splitlines():
+    for line in text.split("\n"):  # a form feed or U+2028 in a user's own fields must not begin a new user
         fields = line.split(":")
         ids = fields[2:4] if path == "etc/passwd" else fields[2:3]
         if len(fields) >= least_fields and all(map(_is_id, ids)):

@@ -206,6 +206,13 @@ def _deadline() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture
+def deadline() -> Iterator[None]:
+    """Fail when the test takes too long."""
+    with _deadline():
+        yield
+
+
 @pytest.fixture(scope="session")
 def raw() -> ModuleType:
     """Return the module raw.py, which writes archives of any bytes."""

@@ -62,14 +62,14 @@ class Store:
         source = data if isinstance(data, Path) else self.source
         if isinstance(data, bytes):
             self.source.write_bytes(data)
-        outside, inside = snapshot(self.top, self._is_outside), self.known()
+        outside, inside = self.outside(), self.known()
         try:
             with _deadline():
                 imported = import_image(self.paths, self.connection, str(source), name="hostile")
         except QuiltError as refusal:
             imported, said, hint = None, str(refusal), refusal.hint or ""
         finally:
-            assert snapshot(self.top, self._is_outside) == outside
+            assert self.outside() == outside
         if imported is None:
             assert self.known() == inside
             assert said.isprintable()
@@ -82,6 +82,10 @@ class Store:
         self.layer, self.skipped_devices = Path(self.paths.layers, digest), imported.skipped_devices
         check_content(self.layer)
         return ""
+
+    def outside(self) -> dict[bytes, tuple[Any, ...]]:
+        """Return all that nothing may change."""
+        return snapshot(self.top, self._is_outside)
 
     def forget(self) -> None:
         """Remove what the last attack brought in."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 pytestmark = pytest.mark.usefixtures("deadline")
-fuzz = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 INT64 = range(-(1 << 63), 1 << 63)
 changes = st.lists(
     st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 3), st.binary(min_size=1, max_size=8)), max_size=5

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.hostile.conftest import Store
 
 pytestmark = pytest.mark.needs("root")
-EXAMPLES = int(os.environ.get("QUILT_EXAMPLES", "0")) or 500
+EXAMPLES = int(os.environ.get("QUILT_EXAMPLES", "0")) or 400
 """More of them by hand: QUILT_EXAMPLES=20000 script/test tests/hostile/test_archives_random.py."""
 # Few words, so that members meet, replace each other, and pass through each other's links.
 WORDS = [b"a", b"b", b"c", b"..", b".", b"", b"sentinel", b"file", b"inner", b"\xff", b".wh.a", b"x" * 256]

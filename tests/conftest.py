@@ -53,6 +53,7 @@ FEATURES: dict[str, Callable[[], bool]] = {
     "libseccomp": _has_libseccomp,
     # arch/x86/entry/vdso: only a kernel that runs 32-bit programs has it.
     "ia32": lambda: os.uname().machine == "x86_64" and Path("/proc/sys/abi/vsyscall32").exists(),
+    "gcc": lambda: shutil.which("gcc") is not None,
     "xz": lambda: shutil.which("xz") is not None,
     "zstd": lambda: shutil.which("zstd") is not None,
 }

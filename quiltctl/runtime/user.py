@@ -91,13 +91,12 @@ def _entries(root_fd: int, path: str, least_fields: int) -> Iterator[list[str]]:
         fd = files.openat2(root_fd, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY, resolve=files.RESOLVE_IN_ROOT)
     except OSError:
         return
-    with open(fd, "rb") as file:
-        if not _has_content(fd):
-            return
-        try:
-            text = file.read(_MAX_FILE_BYTES).decode("utf-8", "surrogateescape")
-        except OSError:
-            return
+    try:
+        text = os.read(fd, _MAX_FILE_BYTES).decode("utf-8", "surrogateescape") if _has_content(fd) else ""
+    except OSError:
+        return
+    finally:
+        os.close(fd)
     for line in text.split("\n"):  # and not by splitlines, for which a form feed, or U+2028, ends a line as well
         fields = line.split(":")
         ids = fields[2:4] if path == "etc/passwd" else fields[2:3]

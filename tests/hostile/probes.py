@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
+import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +17,10 @@ if TYPE_CHECKING:
 NONE = ("--network", "none")
 NOTHING: dict[str, list[str]] = {"folders": [], "cgroups": [], "mounts": [], "rows": [], "processes": []}
 CGROUPS = Path("/sys/fs/cgroup")
+PROGRAMS = Path(__file__).with_name("programs")
 BUSYBOX = Path("/usr/bin/busybox")
 APPLETS = tuple(
-    "sh cat ls id pwd readlink echo grep true mkdir ln mv rm sleep stat find wc env chmod cp test sort".split()  # noqa: SIM905
+    "sh cat ls id pwd readlink echo grep true mkdir ln mv rm sleep stat find wc env chmod cp test sort sed".split()  # noqa: SIM905
 )
 FOLDERS = ("bin", "etc", "proc", "sys", "dev", "run", "tmp", "var", "var/tmp", "root")
 
@@ -52,6 +56,14 @@ def _rootfs() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@functools.cache
+def compiled(name: str) -> bytes:
+    """Return a program of this folder's, linked so that it needs nothing of an image."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["gcc", "-static", "-O1", "-o", f"{folder}/out", PROGRAMS / f"{name}.c"], check=True)
+        return Path(folder, "out").read_bytes()
 
 
 class Canary:

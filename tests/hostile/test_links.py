@@ -135,12 +135,12 @@ def test_workdir_of_an_image_makes_nothing_on_the_host(quilt: Quilt, userns: str
 
     Seen red without RESOLVE_NO_MAGICLINKS and RESOLVE_IN_ROOT in ``find_folder``.
     """
-    for workdir in ("/proc/self/fd/3/evil", "/link/evil"):
+    for workdir in ("/proc/self/fd/3/made-by-link", "/link/made-by-link"):
         image = spoilt_image(quilt, link("link", "/proc/self/fd/3/.."), change=(f"WORKDIR {workdir}",))
         for more in ((), ("--read-only",)):
             done = quilt("run", "--rm", *NONE, "--userns", userns, *more, image, "true")
             assert done.returncode in {125, 126}, done
-        assert cgroups_named("evil") == []
+        assert cgroups_named("made-by-link") == []
     assert quilt.traces() == NOTHING
 
 

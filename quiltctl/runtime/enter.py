@@ -56,6 +56,8 @@ def be_helper(order: dict[str, Any], entry: Entry, search_path: Sequence[str]) -
     try:
         # Before it joins: from now on nobody inside may look into this process or open what it has open.
         privileges.forbid_dumps()
+        # Everybody inside may read a command line, and that of the caller can hold -e NAME=VALUE.
+        privileges.set_title("quiltctl-exec")
         if interpreter.is_within_reach(order["spec"]["uid_map"], order["spec"]["gid_map"]):
             order_fd = interpreter.pass_on(order)
             fds = (order_fd, entry.init_fd, entry.failure_fd, entry.born_fd, *entry.stdio_fds, *entry.tasks_fds)

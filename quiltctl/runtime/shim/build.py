@@ -33,6 +33,8 @@ _SIGKILL = 9
 def main(order_fd: int, answer_fd: int, ready_fd: int, *stdio_fds: int) -> NoReturn:
     """Make the container that the order describes; tell the watch its pid, and quiltctl how it went."""
     privileges.forbid_dumps()
+    # The command line of the caller can hold -e NAME=VALUE, and not only root may read that of its forks.
+    privileges.set_title("quiltctl-build")
     processes.leave(processes.CLONE_NEWNS)
     mounts.make_private()
     try:

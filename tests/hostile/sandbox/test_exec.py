@@ -41,7 +41,7 @@ EXECS = 50
 def test_program_of_exec_is_confined_as_the_first_one(quilt: Quilt, name: str) -> None:
     """Ids, groups, capabilities, filters, limits, namespaces, cgroups, mask, signals, and what the OOM killer thinks.
 
-    Red with each of these left out for exec: limits, filter, capabilities, no_new_privs, groups, umask, signals, cgroups.
+    Red with each of these left out for exec: limits, filter, capabilities, groups, umask, signals, cgroups.
     """
     quilt.environment |= {"SUDO_UID": "70001", "SUDO_GID": "70001"}
     quilt.ok("run", "-d", "--name", "c", *NONE, *CONFINED[name], "box", "sleep", "1000")
@@ -81,7 +81,7 @@ def test_joining_process_cannot_be_looked_into(quilt: Quilt, options: tuple[str,
 
 
 def test_streams_carry_every_byte(quilt: Quilt) -> None:
-    """64 MiB go in and come out as they were. Red where what did not fit into the pipe is lost."""
+    """64 MiB go in and come out as they were. Red where what does not fit into the pipe is lost."""
     quilt.ok("run", "-d", "--name", "c", *NONE, "box", "sleep", "1000")
     data = os.urandom(64 << 20)
     done = subprocess.run(

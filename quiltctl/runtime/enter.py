@@ -107,6 +107,8 @@ def _become_program(spec: Spec, session: dict[str, Any], entry: Entry, rights: p
         step = "stdio"
         sandbox.take_stdio(entry.stdio_fds, identity)
         step = "workdir"
+        # Nothing of the host's is left for a working directory such as /proc/self/fd/N/new to be made in.
+        processes.close_all_but(entry.failure_fd)
         os.umask(spec.umask)
         program.go_to(session["workdir"], make=False)
         step = "identity"

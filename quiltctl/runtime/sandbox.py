@@ -113,6 +113,8 @@ def contain(cell: Cell, joined_fd: int = -1) -> NoReturn:
         step = "stdio"
         take_stdio(cell.stdio_fds, identity)
         step = "workdir"
+        # Nothing of the host's is left for a working directory such as /proc/self/fd/N/new to be made in.
+        processes.close_all_but(cell.failure_fd)
         os.umask(cell.spec.umask)
         program.go_to(cell.spec.workdir, make=not cell.spec.workdir_given)
         step = "identity"

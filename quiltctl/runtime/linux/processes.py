@@ -93,6 +93,12 @@ def close_at_exec(first_fd: int) -> None:
     )
 
 
+def close_all_but(fd: int) -> None:
+    """Close every descriptor but the standard ones and this one."""
+    os.closerange(3, fd)
+    os.closerange(fd + 1, 1 << 30)
+
+
 def set_hostname(name: str) -> None:
     """Set the host name of this UTS namespace."""
     encoded = name.encode()

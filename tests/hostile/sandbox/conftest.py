@@ -67,6 +67,19 @@ def store(store: Path, rootfs: ModuleType) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="module")
+def house(store: Path, needs: Callable[..., None]) -> Iterator[Quilt]:
+    """Give the command over a root that the tests of a module share."""
+    needs("root", "overlay", "busybox")
+    folder = Path(tempfile.mkdtemp(prefix="quilt-hostile-"))
+    subprocess.run(["cp", "-a", store, folder / "root"], check=True)
+    quilt: Quilt = sys.modules["quilt_tests_e2e"].Quilt(folder / "root")
+    yield quilt
+    quilt("rm", "-f", "-a", timeout=120)
+    quilt("gc")
+    shutil.rmtree(folder)
+
+
 @pytest.fixture
 def victim(quilt: Quilt) -> Path:
     """Have the command run by a copy of the interpreter, so that an attack that succeeds ruins the copy, and return it.

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.conftest import Quilt
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-    from tests.e2e.conftest import Quilt
 
 ATTACKS = Path(__file__).with_name("attacks")
 _USED = (
@@ -73,7 +74,7 @@ def house(store: Path, needs: Callable[..., None]) -> Iterator[Quilt]:
     needs("root", "overlay", "busybox")
     folder = Path(tempfile.mkdtemp(prefix="quilt-hostile-"))
     subprocess.run(["cp", "-a", store, folder / "root"], check=True)
-    quilt: Quilt = sys.modules["quilt_tests_e2e"].Quilt(folder / "root")
+    quilt = Quilt(folder / "root")
     yield quilt
     quilt("rm", "-f", "-a", timeout=120)
     quilt("gc")

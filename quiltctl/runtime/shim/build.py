@@ -36,19 +36,14 @@ _SHOWS_ALL = {"fsmount proc": "/proc", "fsmount sysfs": "/sys"}
 
 def main(order_fd: int, answer_fd: int, ready_fd: int, *stdio_fds: int) -> NoReturn:
     """Make the container that the order describes; tell the watch its pid, and quiltctl how it went."""
-    privileges.forbid_dumps()
-    # The command line that this is a fork of is the caller's, with whatever secrets stand in it.
-    privileges.set_title("quiltctl-build")
-    limits.forget_oom_score()
-    processes.leave(processes.CLONE_NEWNS)
-    mounts.make_private()
+    unready = _get_ready()
     try:
         with open(order_fd, "rb") as file:
             order: dict[str, Any] = marshal.load(file)
     except (EOFError, ValueError):
         os._exit(0)  # quiltctl has changed its mind
     try:
-        answer = _build(order, (answer_fd, ready_fd, *stdio_fds))
+        answer = _build(order, (answer_fd, ready_fd, *stdio_fds), unready)
     except Exception as error:  # noqa: BLE001 (the last one that can tell)
         answer = ("failed", "failed", f"the shim failed: {type(error).__name__}: {error}", "")
     try:
@@ -57,10 +52,26 @@ def main(order_fd: int, answer_fd: int, ready_fd: int, *stdio_fds: int) -> NoRet
         os._exit(0)
 
 
-def _build(order: dict[str, Any], fds: tuple[int, ...]) -> tuple[str, ...]:
+def _get_ready() -> OSError | None:
+    """Do what needs no order, while quiltctl still writes to the database. Returns what went wrong, to be told then."""
+    try:
+        privileges.forbid_dumps()
+        # The command line that this is a fork of is the caller's, with whatever secrets stand in it.
+        privileges.set_title("quiltctl-build")
+        limits.forget_oom_score()
+        processes.leave(processes.CLONE_NEWNS)
+        mounts.make_private()
+    except OSError as error:
+        return error
+    return None
+
+
+def _build(order: dict[str, Any], fds: tuple[int, ...], unready: OSError | None) -> tuple[str, ...]:
     """Make the container and return the answer: running, or failed with code and sentence."""
     paths, spec = Paths(order["root"]), Spec(**order["spec"])
     try:
+        if unready is not None:
+            raise unready
         if not order.get("guarded") and interpreter.is_within_reach(order["python"], spec.uid_map, spec.gid_map):
             _start_anew(order, fds)
         born = _bear(paths, spec, order, fds[2:])

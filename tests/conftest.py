@@ -85,8 +85,9 @@ def _needs_of_the_mark(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(autouse=True)
 def _connections_end_with_the_test() -> Iterator[None]:
     """Close what the test has opened: a command leaves its connections to the end of its process, and we go on."""
+    before = len(kept)
     yield
-    while kept:
+    while len(kept) > before:
         with contextlib.suppress(sqlite3.ProgrammingError):  # opened by a thread, which has ended
             kept.pop().close()
 

@@ -6,6 +6,7 @@ import os
 import sys
 
 from quiltctl.commands import _environment
+from quiltctl.commands import _namespace_options as namespace_options
 from quiltctl.commands import _security_options as security_options
 from quiltctl.commands._refused import REFUSED
 from quiltctl.errors import UsageError
@@ -71,6 +72,7 @@ OPTIONS: tuple[Parameter, ...] = (
         metavar="POLICY",
     ),
     Flag(("--quiet", "-q"), "Show no progress of an import."),
+    *namespace_options.OPTIONS,
     *security_options.OPTIONS,
     *REFUSED,
     Argument("image", "A name, an id, or the path of a root filesystem: an archive or a folder.", completes="image"),
@@ -89,6 +91,7 @@ def check(options: dict[str, Any]) -> None:
     Raises:
         UsageError: an option's value is not one.
     """
+    namespace_options.check(options)
     security_options.check(options)
     if options["name"]:
         check_name(options["name"])
@@ -115,7 +118,7 @@ def spec_of(paths: Paths, connection: sqlite3.Connection, image: Image, options:
     entrypoint, command = _program(connection, image, options)
     log_bytes, log_files = _log_limits(options["log_opt"])
     user = options["user"] if options["user"] is not None else image.config.user
-    security = security_options.fields(paths, connection, options)
+    sandbox = {**security_options.fields(paths, options), **namespace_options.fields(connection, options)}
     standard = {"PATH": model.DEFAULT_PATH, "container": "quilt", "HOSTNAME": hostname}
     variables = standard | _environment.environment(
         image.config.env, options["env_file"], options["env"], options["unsetenv"]
@@ -147,7 +150,7 @@ def spec_of(paths: Paths, connection: sqlite3.Connection, image: Image, options:
         shm_bytes=parse_bytes(options["shm_size"], "--shm-size"),
         cidfile=os.path.abspath(options["cidfile"]) if options["cidfile"] else "",
         create_command=("quiltctl", *sys.argv[1:]),
-        **{"user": user, **security},
+        **{"user": user, **sandbox},
     )
 
 

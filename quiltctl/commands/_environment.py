@@ -81,4 +81,6 @@ def _lines(path: str, what: str) -> list[str]:
             lines = [line.rstrip("\n").lstrip() for line in file]
     except OSError as error:
         raise UsageError(f"cannot read the {what} {path}: {error.strerror}") from error
+    if any("\0" in line for line in lines):
+        raise UsageError(f"cannot read the {what} {path}: it holds a NUL")
     return [line for line in lines if line and not line.startswith("#")]

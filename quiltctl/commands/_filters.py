@@ -30,6 +30,7 @@ _STATES = {
     "dead": "error",
     **dict.fromkeys(("restarting", "removing", "stopping", "unknown"), ""),
 }
+_EXIT_CODES = frozenset(map(str, range(-1, 256)))
 _HEALTHS = ("none", "starting", "healthy", "unhealthy")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
@@ -178,7 +179,7 @@ def _statuses(values: list[str]) -> Test:
 def _exit_codes(values: list[str]) -> Test:
     codes: set[int | None] = set()
     for value in values:
-        if not value.removeprefix("-").isdecimal() or not -1 <= int(value) <= 255:  # noqa: PLR2004
+        if value not in _EXIT_CODES:
             raise UsageError(f'"{value}" is no exit code', hint="write a number from 0 to 255, or -1 for unknown ones")
         codes.add(None if value == "-1" else int(value))
     return lambda container: container.state == "exited" and container.exit_code in codes

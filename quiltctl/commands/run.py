@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from quiltctl.commands import _container_options as container_options
-from quiltctl.commands import _security_options as security_options
+from quiltctl.commands import _namespace_options as namespace_options
 from quiltctl.commands._import_progress import image_with_progress
 from quiltctl.db.connection import open_to_write
 from quiltctl.model.parameters import Flag, Option, Verb
@@ -42,6 +42,14 @@ VERB = Verb(
         ("quiltctl run -d --name web debian sleep infinity", "in the background, under a name"),
         ("quiltctl run --rm ./rootfs.tar.gz sh -c 'exit 7'", "straight from a root filesystem archive"),
         ("tar c src | quiltctl run -i --rm debian tar t", "with standard input"),
+        (
+            "quiltctl run --rm --read-only --cap-drop ALL -u nobody debian ./untrusted",
+            "with few rights",
+        ),
+        (
+            "quiltctl run --rm --pid container:web --cap-add SYS_PTRACE debian strace -p 1",
+            "look into another",
+        ),
     ),
     words_end_options=True,
 )
@@ -51,7 +59,7 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     """Create a container and start it; in the foreground return its program's exit code."""
     container_options.check(options)
     # Before anything that takes time, so that its interpreter comes up while this one works.
-    shim = spawn.spawn(paths, attached=not detach, nested=security_options.is_nested(options))
+    shim = spawn.spawn(paths, attached=not detach, nested=namespace_options.is_nested(options))
     connection = open_to_write(paths)
     image = image_with_progress(paths, connection, options["image"], quiet=options["quiet"])
     spec = container_options.spec_of(paths, connection, image, options)
@@ -72,6 +80,6 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     # Imported while the container is being built, so for nothing.
     from quiltctl.runtime.lifecycle.attend import attend
 
-    run = begun.wait()
+    run = begun.wait(signals_fd)
     container_options.warn_of_fallback(run.fallback)
     return attend(begun, run, signals_fd=signals_fd)

@@ -103,6 +103,6 @@ def _start(
     if streams is not None:
         # Imported while the container is being built, so for nothing.
         from quiltctl.runtime.lifecycle.attend import attend
-    run = begun.wait()
+    run = begun.wait(signals_fd)
     warn_of_fallback(run.fallback)
     return 0 if streams is None else attend(begun, run, signals_fd=signals_fd)

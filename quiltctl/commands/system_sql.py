@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quiltctl.commands._environment import check_text
 from quiltctl.commands._parameters import JSON, NO_HEADING
 from quiltctl.db.query import ask
 from quiltctl.model.parameters import Argument, Verb
@@ -28,7 +29,7 @@ def command(paths: Paths, *, noheading: bool, json: bool, query: str) -> int:
     """Print the rows of the answer."""
     from quiltctl.ui.show import show_rows
 
-    answer = ask(paths, query)
+    answer = ask(paths, check_text(query, "query"))
     columns = _distinct(answer.columns)
     rows = [dict(zip(columns, map(_plain if json else _text, row), strict=True)) for row in answer.rows]
     headings = tuple((column, column) for column in columns)

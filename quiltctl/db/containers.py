@@ -152,7 +152,8 @@ def find(connection: sqlite3.Connection, reference: str) -> Container:
         Ambiguous: several ids begin so.
     """
     wanted = reference.removeprefix("/")
-    for column in ("name", "id"):
+    # Names and ids are ASCII; SQLite cannot even be asked for what is not UTF-8.
+    for column in ("name", "id") if wanted.isascii() else ():
         row = connection.execute(f"SELECT {_COLUMNS} FROM containers WHERE {column} = ?", (wanted,)).fetchone()  # noqa: S608
         if row is not None:
             return Container(*row)
@@ -188,6 +189,18 @@ def config_of(connection: sqlite3.Connection, container_id: str) -> str:
         raise errors.NotFound("container", container_id[:12])
     text: str = row["config"]
     return text
+
+
+def seccomp_profiles(connection: sqlite3.Connection) -> set[str]:
+    """Return the profiles of system calls that containers were made with, by name."""
+    rows = connection.execute("SELECT DISTINCT config ->> '$.seccomp' FROM containers")
+    return {row[0] for row in rows if row[0] is not None}
+
+
+def has_run(connection: sqlite3.Connection, container_id: str) -> bool:
+    """Return whether a program has ever run in the container, as far as events are kept."""
+    row = connection.execute("SELECT 1 FROM events WHERE object_id = ? AND action = 'start' LIMIT 1", (container_id,))
+    return row.fetchone() is not None
 
 
 def note_fallback(connection: sqlite3.Connection, container_id: str, reason: str) -> None:
@@ -236,7 +249,7 @@ def last_exit(connection: sqlite3.Connection, reference: str) -> tuple[str, int 
     A reference is a full id, an id prefix or a name, as in ``find``.
     """
     wanted = reference.removeprefix("/")
-    if not wanted:
+    if not wanted or not wanted.isascii():
         return None
     # Two searches, each by its index. As one condition with OR it would read all events there are.
     row = connection.execute(
@@ -254,8 +267,12 @@ def last_exit(connection: sqlite3.Connection, reference: str) -> tuple[str, int 
 
 def cidfile_of(connection: sqlite3.Connection, container_id: str) -> str:
     """Return the path of the file that holds the container's id, or "" where there is none."""
-    row = connection.execute("SELECT config ->> '$.cidfile' FROM containers WHERE id = ?", (container_id,)).fetchone()
-    return "" if row is None or row[0] is None else str(row[0])
+    row = connection.execute(
+        # As bytes: a path need not be UTF-8. JSON has \udcff for a byte 0xff, and SQLite's module refuses it as text.
+        "SELECT CAST(config ->> '$.cidfile' AS BLOB) FROM containers WHERE id = ?",
+        (container_id,),
+    ).fetchone()
+    return "" if row is None or row[0] is None else row[0].decode("utf-8", "surrogatepass")
 
 
 def name_taken(connection: sqlite3.Connection, name: str) -> bool:

@@ -120,18 +120,19 @@ def parse_device(text: str) -> DeviceRequest:
         rest.pop()
     if not host.startswith("/") or "\0" in text or len(rest) > 1 or (rest and not rest[0].startswith("/")):
         raise UsageError(f'invalid device "{text}"', hint=_FORM)
-    return DeviceRequest(host, _container_path(rest[0] if rest else host, text), access or ACCESS)
+    return DeviceRequest(host, _container_path(rest[0] if rest else host, host, text), access or ACCESS)
 
 
-def _container_path(path: str, text: str) -> str:
-    """Return the path without repeated and trailing slashes."""
+def _container_path(path: str, host: str, text: str) -> str:
+    """Return the path without repeated and trailing slashes. A usual device may be nothing but itself."""
     parts = [part for part in path.split("/") if part not in {"", "."}]
     if ".." in parts or len(parts) < 2 or parts[0] != "dev":  # noqa: PLR2004 (dev and a name)
         raise UsageError(
             f'invalid device "{text}": in the container it must be below /dev',
             hint="name its place, such as HOST:/dev/NAME; --privileged passes all devices",
         )
-    if parts[1] in OURS:
+    usual = {name for name, _, _ in STANDARD}
+    if parts[1] in OURS or (parts[1] in usual and (len(parts) > 2 or "/" + "/".join(parts) != host)):  # noqa: PLR2004
         raise UsageError(f'invalid device "{text}": /dev/{parts[1]} is the container\'s own', hint="give another name")
     return "/" + "/".join(parts)
 

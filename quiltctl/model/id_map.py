@@ -12,7 +12,9 @@ from quiltctl.model.value import Value
 RANGE_SIZE = 65536
 """How many ids a container has, where nothing else is said: as many as a file in an image may belong to."""
 _HIGHEST = (1 << 32) - 2
-_MOST_MAPPINGS = 340  # user_namespaces(7)
+_MOST_MAPPINGS = 340
+_MOST_BYTES = 4095
+"""user_namespaces(7): 340 lines since Linux 4.15, written at once, in less than a page."""
 
 
 class UserNamespace(Value):
@@ -86,11 +88,18 @@ def check_map(mappings: tuple[str, ...], option: str) -> tuple[str, ...]:
         spans = sorted((row[side], row[side] + row[2]) for row in rows)
         if any(spans[place][1] > start for place, (start, _) in enumerate(spans[1:])):
             raise UsageError(f"invalid {option}: two of the ranges overlap {where}")
-    if len(rows) > _MOST_MAPPINGS:
-        raise UsageError(f"invalid {option}: there can be {_MOST_MAPPINGS} of them at most")
+    if len(rows) > _MOST_MAPPINGS or sum(len(mapping) + 1 for mapping in mappings) > _MOST_BYTES:
+        raise UsageError(
+            f"invalid {option}: the kernel takes {_MOST_MAPPINGS} of them, and {_MOST_BYTES} bytes, at most"
+        )
     if host_id(mappings, 0) is None:
         raise UsageError(f"invalid {option}: id 0 of the container is not mapped", hint="give 0:HOST:SIZE as well")
     return mappings
+
+
+def overlaps(mappings: tuple[str, ...], pool: tuple[int, int]) -> bool:
+    """Return whether ids of the host are mapped that are of the pool (first id, size)."""
+    return any(outside < pool[0] + pool[1] and pool[0] < outside + size for _, outside, size in map(_row, mappings))
 
 
 def host_id(mappings: tuple[str, ...], inside: int) -> int | None:
@@ -100,6 +109,16 @@ def host_id(mappings: tuple[str, ...], inside: int) -> int | None:
     for first, outside, size in map(_row, mappings):
         if first <= inside < first + size:
             return outside + inside - first
+    return None
+
+
+def inside_id(mappings: tuple[str, ...], outside: int) -> int | None:
+    """Return which id of the container an id on the host is, or None when it is none; without a map, itself."""
+    if not mappings:
+        return outside
+    for first, outside_first, size in map(_row, mappings):
+        if outside_first <= outside < outside_first + size:
+            return first + outside - outside_first
     return None
 
 

@@ -47,6 +47,7 @@ NUMBERS = {
 _ALIASES = {"IOT": 6, "POLL": 29, "CLD": 17}
 _RTMIN = 34
 _RTMAX = 64
+_MOST_DIGITS = 4
 
 
 def parse_signal(text: str) -> int:
@@ -56,7 +57,7 @@ def parse_signal(text: str) -> int:
         UsageError: there is no such signal.
     """
     word = text.strip().upper().removeprefix("-").removeprefix("SIG")
-    if word.isascii() and word.isdigit() and 1 <= int(word[:4]) <= _RTMAX:
+    if word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS and 1 <= int(word) <= _RTMAX:
         return int(word)
     if word in NUMBERS:
         return NUMBERS[word]

@@ -15,7 +15,9 @@ _IPC = (
     "kernel.shmmax",
     "kernel.shmmni",
 )
-_UTS = ("kernel.domainname",)
+DOMAIN_NAME = "kernel.domainname"
+"""The file can be written by root of the host alone; setdomainname(2) does the same for root of the namespace."""
+_UTS = (DOMAIN_NAME,)
 _HINT = f"only net.*, fs.mqueue.*, {', '.join(_IPC + _UTS)}"
 _FORM = "NAME=VALUE, such as net.ipv4.ip_forward=1"
 _SWAP = str.maketrans("./", "/.")

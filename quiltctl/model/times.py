@@ -29,6 +29,10 @@ _FEBRUARY = 2
 _DAYS_BEFORE_1970 = 719162
 _NANOSECOND_DIGITS = 9
 _MOST_DIGITS = 30
+_LAST_NS = (1 << 63) - 1
+"""In the year 2262. What is further away than the database and the kernel can say is brought to this."""
+_LONGEST_NS = _LAST_NS >> 1
+"""146 years: now and so much is still a moment."""
 
 
 def format_ns(at_ns: int) -> str:
@@ -51,14 +55,14 @@ def parse_moment(text: str, *, now_ns: int, later: bool = False) -> int:
     if moment is None:
         moment = parse_rfc3339(text)
     if moment is not None:
-        return moment
+        return _within(moment, _LAST_NS)
     length = _duration(text)
     if length is None:
         raise UsageError(
             f'cannot read the time "{text}"',
             hint="write 2026-11-23T00:00:00Z, 2026-11-23, seconds since 1970, or how long ago: 10m, 1h30m",
         )
-    return now_ns + length if later else now_ns - length
+    return _within(now_ns + length if later else now_ns - length, _LAST_NS)
 
 
 def parse_duration(text: str) -> int:
@@ -70,7 +74,7 @@ def parse_duration(text: str) -> int:
     length = _duration(text)
     if length is None:
         raise UsageError(f'cannot read the duration "{text}"', hint="write a number and its unit: 90s, 10m, 1h30m, 7d")
-    return length
+    return _within(length, _LONGEST_NS)
 
 
 def parse_rfc3339(text: str) -> int | None:
@@ -88,6 +92,10 @@ def parse_rfc3339(text: str) -> int | None:
         return None if dot else (days * 86400 - offset_s) * SECOND_NS
     seconds = _second_of_day(clock)
     return None if seconds is None else (days * 86400 + seconds - offset_s) * SECOND_NS + nanosecond
+
+
+def _within(value: int, most: int) -> int:
+    return max(-most, min(value, most))
 
 
 def _split_zone(text: str) -> tuple[str, int | None]:

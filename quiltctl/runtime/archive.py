@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 _CHUNK = 1 << 18
+_MOST_BEHIND = 1 << 30
+"""Bytes behind the end mark. They are read for the digest alone; tar pads to 10 KiB."""
 
 
 class Archive:
@@ -65,10 +67,17 @@ class Archive:
         return not self._chunk and not self._fill()
 
     def finish(self) -> str:
-        """Read what is left and return the SHA-256 of the whole archive as 64 hex digits."""
-        self._chunk = memoryview(b"")
+        """Read what is left and return the SHA-256 of the whole archive as 64 hex digits.
+
+        Raises:
+            ImageError: there is no end to what is left.
+        """
+        behind = 0
         while self._fill():
-            continue
+            behind += len(self._chunk)
+            if behind > _MOST_BEHIND:
+                raise ImageError(f"more than {_MOST_BEHIND >> 30} GiB follow the archive's end")
+        self._chunk = memoryview(b"")
         return self._digest.hexdigest()
 
     def _fill(self) -> bool:

@@ -100,15 +100,20 @@ def create(parent: str, name: str, *, pids_limit: int = 0, rules: Sequence[Devic
 def open_existing(parent: str, name: str) -> Joinable:
     """Return what a process enters the cgroup of a running container by.
 
+    A hierarchy in which it has none is left out: a container may have been started by an older quiltctl.
+
     Raises:
-        OSError: the cgroup is gone: the container has ended.
+        OSError: no hierarchy has one: the container has ended.
     """
     found = layout()
     unified_fd = None
     if found.unified:
         unified_fd = os.open(f"{found.unified}/{parent}/{name}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    tasks = [f"{MOUNT}/{controller}/{parent}/{name}/tasks" for controller in found.v1]
-    return Joinable(unified_fd, tuple(os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in tasks))
+    folders = [f"{MOUNT}/{controller}/{parent}/{name}" for controller in found.v1]
+    there = [folder for folder in folders if os.path.isdir(folder)]
+    if unified_fd is None and folders and not there:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folders[0])
+    return Joinable(unified_fd, tuple(os.open(f"{folder}/tasks", os.O_WRONLY | os.O_CLOEXEC) for folder in there))
 
 
 def enter_shims(parent: str) -> int | None:
@@ -141,13 +146,6 @@ def enter(joinable: Joinable) -> None:
     """Bring this process, which must have one thread, into the v1 cgroups. On v2 the clone has done it."""
     for tasks_fd in joinable.tasks_fds:
         os.write(tasks_fd, b"0")
-
-
-def enter_unified(parent: str, name: str) -> None:
-    """Bring this process into a cgroup of the v2 tree by a write, for which the kernel takes its time."""
-    found = layout()
-    if found.unified:
-        _write(f"{found.unified}/{parent}/{name}/cgroup.procs", "0")
 
 
 def kill(parent: str, name: str) -> None:

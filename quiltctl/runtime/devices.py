@@ -76,10 +76,18 @@ def limit_v1(directory: str, rules: Iterable[DeviceRule]) -> None:
     What was allowed before no longer is. See cgroup-v1/devices.
 
     Raises:
-        OSError: EPERM when the cgroup above does not allow it itself; EINVAL for a cgroup that has others below it.
+        OSError: EPERM when the cgroup above does not allow what was asked for, EINVAL for one with others below.
     """
+    wanted = tuple(rules)
     _write(f"{directory}/devices.deny", ("a",))
-    _write(f"{directory}/devices.allow", map(str, rules))
+    try:
+        _write(f"{directory}/devices.allow", map(str, wanted))
+    except PermissionError:
+        # The cgroup above lacks one of them, as in a container of a CI runner. A usual device may be missing then; one
+        # that was asked for may not.
+        _write(f"{directory}/devices.allow", (str(rule) for rule in wanted if rule not in DEFAULT_RULES))
+        for rule in DEFAULT_RULES:
+            _write_if_permitted(f"{directory}/devices.allow", str(rule))
 
 
 def limit_v2(cgroup_fd: int, rules: Iterable[DeviceRule]) -> None:
@@ -139,6 +147,13 @@ def _node(path: str, status: os.stat_result, access: str) -> tuple[DeviceNode, .
             access,
         ),
     )
+
+
+def _write_if_permitted(path: str, line: str) -> None:
+    try:
+        _write(path, (line,))
+    except PermissionError:
+        return
 
 
 def _write(path: str, lines: Iterable[str]) -> None:

@@ -2,8 +2,8 @@
 
 The helper is in the container's cgroup from its birth. It forbids to be looked into before it joins anything, joins
 all namespaces at once, and clones the program's process, which takes an identity, the confinement of the container,
-and becomes the program. Where root inside is root outside, the helper first executes itself anew from a read-only
-mount of the interpreter (runtime/interpreter.py).
+and becomes the program. Where an id inside owns the interpreter, the helper first executes itself anew from a read-only
+mount of it (runtime/interpreter.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 
 from quiltctl.model.spec import Spec
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, confinement, interpreter, program, sandbox
+from quiltctl.runtime import cgroups, confinement, interpreter, limits, program, sandbox
 from quiltctl.runtime.linux import privileges, processes
 
 TYPE_CHECKING = False
@@ -40,26 +40,29 @@ class Entry(Value):
     """Where the pid of the program's process is told."""
 
 
-def order(paths: Paths, spec: Spec, session: dict[str, Any], limits: tuple[Limit, ...]) -> dict[str, Any]:
+def order(paths: Paths, spec: Spec, session: dict[str, Any], exact: tuple[Limit, ...]) -> dict[str, Any]:
     """Return what the helper has to know, in plain types: what shall run, and how it is confined."""
     capabilities = privileges.known_capabilities() if session["privileged"] else None
     return {
         "cgroup": paths.cgroup,
         "spec": spec.to_dict(),
         "session": session,
-        "confinement": confinement.of(paths, spec, limits, capabilities).to_dict(),
+        "confinement": confinement.of(paths, spec, exact, capabilities).to_dict(),
     }
 
 
-def be_helper(order: dict[str, Any], entry: Entry, search_path: Sequence[str]) -> NoReturn:
-    """Be the helper, in a process that was forked for it."""
+def be_helper(order: dict[str, Any], entry: Entry, python: str, search_path: Sequence[str]) -> NoReturn:
+    """Be the helper, in a process that was forked for it. ``python`` is the path of the interpreter."""
     try:
         # Before it joins: from now on nobody inside may look into this process or open what it has open.
         privileges.forbid_dumps()
-        if not order["spec"]["uid_map"]:
+        # The command line that we are a fork of is the caller's, with whatever secrets stand in it.
+        privileges.set_title("quiltctl-exec")
+        limits.forget_oom_score()
+        if interpreter.is_within_reach(python, order["spec"]["uid_map"], order["spec"]["gid_map"]):
             order_fd = interpreter.pass_on(order)
-            fds = (order_fd, entry.init_fd, entry.failure_fd, entry.born_fd, *_stdio(entry), *entry.tasks_fds)
-            interpreter.execute_read_only(_STUB, search_path, fds)
+            fds = (order_fd, entry.init_fd, entry.failure_fd, entry.born_fd, *entry.stdio_fds, *entry.tasks_fds)
+            interpreter.execute_read_only(python, _STUB, search_path, fds)
         _enter(order, entry)
     except BaseException as error:  # noqa: BLE001 (nothing may leave this process but through its pipe)
         program.tell_and_leave(entry.failure_fd, "join", error)
@@ -75,11 +78,6 @@ def main(order_fd: int, init_fd: int, failure_fd: int, born_fd: int, *fds: int) 
         _enter(order, Entry(init_fd, tuple(fds[3:]), (fds[0], fds[1], fds[2]), failure_fd, born_fd))
     except BaseException as error:  # noqa: BLE001 (as above)
         program.tell_and_leave(failure_fd, "join", error)
-
-
-def _stdio(entry: Entry) -> list[int]:
-    """Return the standard descriptors, all real ones: an interpreter is given them by number."""
-    return [os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC) if fd < 0 else fd for fd in entry.stdio_fds]
 
 
 def _enter(order: dict[str, Any], entry: Entry) -> NoReturn:
@@ -109,6 +107,8 @@ def _become_program(spec: Spec, session: dict[str, Any], entry: Entry, rights: p
         step = "stdio"
         sandbox.take_stdio(entry.stdio_fds, identity)
         step = "workdir"
+        # Nothing of the host's is left for a working directory such as /proc/self/fd/N/new to be made in.
+        processes.close_all_but(entry.failure_fd)
         os.umask(spec.umask)
         program.go_to(session["workdir"], make=False)
         step = "identity"

@@ -35,7 +35,7 @@ def read(container_dir: str, generation: int) -> ExitRecord | None:
     """Return the record of this run, or None: not written, of an older run, or unreadable."""
     try:
         with open(f"{container_dir}/{NAME}", "rb", buffering=0) as file:
-            text = file.read().decode()
+            text = file.read().decode(errors="replace")
     except (FileNotFoundError, NotADirectoryError):
         return None
     return parse(text, generation)

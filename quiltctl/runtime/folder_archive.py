@@ -104,6 +104,8 @@ def _entry(
         raise
     try:
         found = os.fstat(file_fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise ImageError(f"{tar.shown(path)} was replaced while it was read", hint="try again")
         yield encode_header(_member(path, found, _xattrs(file_fd)))
         yield from _content(file_fd, found.st_size, path)
     finally:

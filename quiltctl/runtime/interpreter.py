@@ -3,8 +3,9 @@
 A process in a container that is still ours can be made to execute /proc/self/exe, by an entrypoint, a #! line or an
 ELF interpreter of that name; then the container holds the host's file, and real root could write it (CVE-2019-5736).
 A file that was executed from a read-only mount stays read-only by whatever name it is opened again. The mount has no
-place, and no process keeps its descriptor: by it the mount could be made writable again. Where root inside is not
-root outside, the file's mode is enough, and nobody pays for a second interpreter.
+place, and no process keeps its descriptor: by it the mount could be made writable again. Where nobody inside is the
+file's owner, which in a range of the container's own nobody is, the file's mode is enough, and no second interpreter
+is paid for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import marshal
 import os
 
+from quiltctl.model.id_map import inside_id
 from quiltctl.runtime.linux import mounts
 
 TYPE_CHECKING = False
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 _STUB = "import sys,marshal;sys.path[:]=marshal.loads(bytes.fromhex(sys.argv.pop(1)));"
+
+
+def is_within_reach(python: str, uid_map: tuple[str, ...], gid_map: tuple[str, ...]) -> bool:
+    """Return whether an id of the container owns the interpreter: real root, or the user who has installed it."""
+    facts = os.stat(python)
+    return inside_id(uid_map, facts.st_uid) is not None or inside_id(gid_map, facts.st_gid) is not None
 
 
 def pass_on(order: dict[str, Any]) -> int:
@@ -31,19 +39,19 @@ def pass_on(order: dict[str, Any]) -> int:
     return fd
 
 
-def execute_read_only(stub: str, search_path: Sequence[str], fds: Sequence[int]) -> NoReturn:
-    """Become a fresh interpreter that runs ``stub`` with the numbers of the descriptors as its arguments.
+def execute_read_only(python: str, stub: str, search_path: Sequence[str], fds: Sequence[int]) -> NoReturn:
+    """Become a fresh interpreter, ``python``, that runs ``stub`` with the numbers of the descriptors as its arguments.
 
-    The stub finds ``sys`` imported, and quiltctl by the search path. Only these descriptors are inherited.
+    The stub finds ``sys`` imported, and quiltctl by the search path. -1 is no descriptor, and passed on as that.
 
     Raises:
         OSError: the mount cannot be made, or the interpreter has gone.
     """
-    name = os.readlink("/proc/self/exe")
     # By its name: what /proc/self/exe opens belongs to the mount namespace that it was executed in (open_tree(2)).
-    source_fd = os.open(name, os.O_PATH | os.O_CLOEXEC)
-    python_fd = mounts.clone_mount(source_fd, attributes=mounts.RDONLY | mounts.NOSUID, subject=name)
+    source_fd = os.open(python, os.O_PATH | os.O_CLOEXEC)
+    python_fd = mounts.clone_mount(source_fd, attributes=mounts.RDONLY | mounts.NOSUID, subject=python)
     for fd in fds:
-        os.set_inheritable(fd, True)
-    words = [name, "-I", "-S", "-c", _STUB + stub, marshal.dumps(list(search_path)).hex(), *map(str, fds)]
+        if fd >= 0:
+            os.set_inheritable(fd, True)
+    words = [python, "-I", "-S", "-c", _STUB + stub, marshal.dumps(list(search_path)).hex(), *map(str, fds)]
     os.execve(python_fd, words, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})

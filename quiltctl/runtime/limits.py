@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 
 from quiltctl.model.ulimit import HOST, NUMBERS
@@ -36,6 +37,20 @@ def prepare(ulimits: Sequence[Sequence[object]]) -> tuple[Limit, ...]:
         except (PermissionError, ValueError) as error:
             raise OSError(errno.EPERM, "not permitted", f"ulimit {name}={soft}:{hard}") from error
     return tuple((number, soft, hard) for number, (soft, hard) in exact.items())
+
+
+def forget_oom_score() -> None:
+    """Give this process, and what it forks, no other rank before the OOM killer than any program has.
+
+    proc_pid_oom_score_adj(5): lowering what the caller had raised needs CAP_SYS_RESOURCE, which some hosts lack.
+    """
+    fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, b"0")
+    except PermissionError:
+        return
+    finally:
+        os.close(fd)
 
 
 def apply(limits: Iterable[Limit]) -> None:

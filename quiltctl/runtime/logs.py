@@ -186,7 +186,8 @@ class Reader:
             names = os.listdir(self.log_dir)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return [int(name[:-4]) for name in names if name.endswith(".log") and name[:-4].isdecimal()]
+        numbers = [int(name[:-4]) for name in names if name.endswith(".log") and name[:-4].isdecimal()]
+        return [number for number in numbers if f"{number:010}.log" in names]  # "7.log" is none of ours
 
 
 def parse(line: bytes) -> Record | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Records = dict[bytes, list[bytes]]
 
 _LONGEST_HEADER = 1 << 20
-"""What extended headers may hold: it is kept in memory. Linux allows 64 KiB of attributes and 4 KiB of path."""
+"""What extended headers may hold, each and all of a member: it is kept in memory. Linux allows 64 KiB of attributes."""
 _GLOBAL_KEYS = frozenset((b"uid", b"gid", b"mtime"))
 
 
@@ -64,7 +64,11 @@ def _next(archive: Archive) -> tar.Header | None:
 def _extended(archive: Archive, header: tar.Header | None, everywhere: Records) -> tuple[Records, tar.Header | None]:
     """Read the headers that only describe, and return what they say with the header of the member they describe."""
     records: Records = dict(everywhere)
+    start = archive.offset
     while header is not None and header.kind not in tar.KINDS:
+        # Each adds to the others, and of those that add nothing there is no end in an archive that has none.
+        if archive.offset - start > _LONGEST_HEADER:
+            raise ImageError(f"the archive is damaged: more than {_LONGEST_HEADER} bytes describe one member")
         if header.kind in {tar.PAX, tar.PAX_SOLARIS}:
             records.update(pax.parse(_content(archive, header)))
         elif header.kind == tar.PAX_GLOBAL:

@@ -18,6 +18,8 @@ class Parents:
         self._root_fd = root_fd
         self._folder: bytes | None = None
         self._folder_fd = -1
+        self.made = 0
+        """Folders that no member had announced."""
 
     def open(self, folder: bytes) -> int:
         """Return a descriptor of ``folder``, made when it is missing. It is good until the next call.
@@ -50,17 +52,33 @@ class Parents:
         self._folder, self._folder_fd = None, -1
 
     def _make(self, folder: bytes) -> int:
-        """Make what is missing on the way, as mode 0755 of root: the archive may say otherwise later."""
-        above, _, name = folder.rpartition(b"/")
-        try:
-            above_fd = self.find(above)
-        except FileNotFoundError:
-            above_fd = self._make(above)
-        try:
-            os.mkdir(name, 0o700, dir_fd=above_fd)
-            os.chmod(name, 0o755, dir_fd=above_fd)  # noqa: S103 (what tar and docker give)
-        except FileExistsError:
-            raise ImageError(f"{shown(folder)} is a link that leads nowhere, and members lie behind it") from None
-        finally:
-            os.close(above_fd)
-        return self.find(folder)
+        """Make what is missing on the way, as mode 0755 of root: the archive may say otherwise later.
+
+        Without recursion: a name has room for two thousand folders, and Python for one thousand calls.
+        """
+        missing: list[bytes] = []
+        found_fd, above = -1, folder
+        while found_fd < 0:
+            above, _, name = above.rpartition(b"/")
+            missing.append(name)
+            try:
+                found_fd = self.find(above)
+            except FileNotFoundError:
+                continue
+        while missing:
+            above_fd = found_fd
+            try:
+                found_fd = _make_below(above_fd, missing.pop())
+            except FileExistsError:
+                raise ImageError(f"{shown(folder)} is a link that leads nowhere, and members lie behind it") from None
+            finally:
+                os.close(above_fd)
+            self.made += 1
+        return found_fd
+
+
+def _make_below(above_fd: int, name: bytes) -> int:
+    """Make a folder that is not there, and return a descriptor of it."""
+    os.mkdir(name, 0o700, dir_fd=above_fd)
+    os.chmod(name, 0o755, dir_fd=above_fd)  # noqa: S103 (what tar and docker give)
+    return os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above_fd)

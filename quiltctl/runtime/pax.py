@@ -61,8 +61,8 @@ def name(records: Mapping[bytes, list[bytes]], key: bytes, default: bytes) -> by
 
 def mtime_ns(records: Mapping[bytes, list[bytes]], default_s: int) -> int:
     """Return the time of the last change, kept within what file systems can hold."""
-    value = records[b"mtime"][-1] if b"mtime" in records else b""
-    whole, _, fraction = (value or b"%d" % default_s).partition(b".")
+    value = (records[b"mtime"][-1] if b"mtime" in records else b"") or b"%d" % default_s
+    whole, _, fraction = value.partition(b".")
     if not whole.removeprefix(b"-").isdigit() or len(whole) > _MOST_DIGITS or (fraction and not fraction.isdigit()):
         raise _damaged(b"mtime=" + value)
     nanoseconds = int(fraction[:_NS_DIGITS].ljust(_NS_DIGITS, b"0"))

@@ -171,10 +171,12 @@ def environment(entries: Sequence[str], identity: Identity) -> dict[str, str]:
 
 def tell_and_leave(pipe_fd: int, step: str, error: BaseException) -> NoReturn:
     """Report what stopped this process on its way to the program, and end it at once: nothing here may be unwound."""
-    if isinstance(error, CannotRun):
-        Failure(step, error.kind, error.errno, error.subject, error.text).send(pipe_fd)
-    elif isinstance(error, OSError):
-        Failure(step, "kernel", error.errno or 0, str(error.filename or "")).send(pipe_fd)
-    else:
-        Failure(step, "kernel", 0, f"{type(error).__name__}: {error}").send(pipe_fd)
-    os._exit(125)
+    try:
+        if isinstance(error, CannotRun):
+            Failure(step, error.kind, error.errno, error.subject, error.text).send(pipe_fd)
+        elif isinstance(error, OSError):
+            Failure(step, "kernel", error.errno or 0, str(error.filename or "")).send(pipe_fd)
+        else:
+            Failure(step, "kernel", 0, f"{type(error).__name__}: {error}").send(pipe_fd)
+    finally:
+        os._exit(125)

@@ -15,6 +15,7 @@ import fcntl
 import os
 import struct
 
+from quiltctl.model.sysctl import DOMAIN_NAME
 from quiltctl.model.value import Value
 from quiltctl.runtime import cgroups, init, program, user
 from quiltctl.runtime.linux import mounts, privileges, processes
@@ -88,7 +89,7 @@ def namespaces_to_enter(spec: Spec) -> int:
 def contain(cell: Cell, joined_fd: int = -1) -> NoReturn:
     """Be the first process of the container, from its clone to its exec.
 
-    ``joined_fd`` is a pidfd of the container whose cgroup namespace is joined, or -1.
+    ``joined_fd`` is the cgroup namespace of another container, to be joined, or -1.
     """
     step = "begin"
     try:
@@ -112,6 +113,8 @@ def contain(cell: Cell, joined_fd: int = -1) -> NoReturn:
         step = "stdio"
         take_stdio(cell.stdio_fds, identity)
         step = "workdir"
+        # Nothing of the host's is left for a working directory such as /proc/self/fd/N/new to be made in.
+        processes.close_all_but(cell.failure_fd)
         os.umask(cell.spec.umask)
         program.go_to(cell.spec.workdir, make=not cell.spec.workdir_given)
         step = "identity"
@@ -161,6 +164,8 @@ def _settle_namespaces(spec: Spec, joined_fd: int) -> None:
         _raise_loopback()
     if spec.uts == "private":
         processes.set_hostname(spec.hostname)
+        if DOMAIN_NAME in spec.sysctls:
+            processes.set_domainname(spec.sysctls[DOMAIN_NAME])
 
 
 def _raise_loopback() -> None:

@@ -26,7 +26,10 @@ def old_map(header: tar.Header, archive: Archive) -> tuple[int, Extents]:
     numbers = list(_old_entries(header.raw[386:482]))
     extended = header.raw[482]
     length = tar.number(header.raw[483:495])
+    longest = archive.offset + _MOST * _ENTRY
     while extended:
+        if archive.offset > longest:
+            raise _too_many()  # blocks without an entry in use count too
         block = archive.read(tar.BLOCK)
         numbers += _old_entries(block[:504])
         extended = block[504]
@@ -99,13 +102,17 @@ def _checked(numbers: Sequence[int], length: int) -> Extents:
 
 def _check_count(numbers: Sequence[int]) -> None:
     if len(numbers) > 2 * _MOST:
-        raise ImageError(f"the archive holds a file in more than {_MOST} pieces")
+        raise _too_many()
 
 
 def _decimal(digits: bytes) -> int:
     if not digits.isdigit() or len(digits) > _MOST_DIGITS:
         raise _damaged()
     return int(digits)
+
+
+def _too_many() -> ImageError:
+    return ImageError(f"the archive holds a file in more than {_MOST} pieces")
 
 
 def _damaged() -> ImageError:

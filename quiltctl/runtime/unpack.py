@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 MOST_MEMBERS = 4_000_000
 HIGHEST_ID = 65_535
 """A container has a range of 65,536 ids; what is above has no place in it."""
+MOST_REMEMBERED_BYTES = 512 << 20
+"""Memory for the names of folders and devices. A tree of a million folders takes half of it."""
 _MOST_PATH = 4095
+_BESIDE_A_NAME = 200
+"""What Python needs to keep it."""
 _WHITEOUT = b".wh."
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -90,8 +94,10 @@ class _Unpacking:
         self.archive = archive
         self.root_fd = root_fd
         self.parents = Parents(root_fd)
+        self.members = 0
         self.files = 0
         self.size_bytes = 0
+        self.remembered_bytes = 0
         self.devices: set[bytes] = set()
         self.times: dict[bytes, int] = {}
         """Of folders: set at the end, for each file that is added changes them."""
@@ -104,10 +110,12 @@ class _Unpacking:
         parent_fd = self.parents.open(folder)
         if member.kind in {tar.CHARACTER_DEVICE, tar.BLOCK_DEVICE}:
             self._clear(parent_fd, name)
-            self.devices.add(path)
+            self._leave_out(path)
             return
         self.files += 1
         if member.kind == tar.DIRECTORY:
+            if path not in self.times:
+                self._remember(path)
             self.times[path] = member.mtime_ns
             self._add_folder(parent_fd, name, member)
         elif member.kind == tar.HARDLINK:
@@ -130,11 +138,12 @@ class _Unpacking:
             os.close(folder_fd)
 
     def _check(self, member: tar.Member, path: bytes) -> None:
-        if self.files + len(self.devices) >= MOST_MEMBERS:
+        self.members += 1
+        if self.members + self.parents.made > MOST_MEMBERS:
             raise ImageError(f"the archive has more than {MOST_MEMBERS} members")
         if not path and member.kind != tar.DIRECTORY:
             raise ImageError(f"{tar.shown(member.name)} is the root folder's name and not a folder")
-        if path.rpartition(b"/")[2].startswith(_WHITEOUT):
+        if b"/" + _WHITEOUT in b"/" + path:
             raise ImageError(
                 f"{tar.shown(member.name)} is a mark of deletion: this is one layer of an image, no root filesystem",
                 hint="export the whole file system, for example with: podman export CONTAINER",
@@ -143,7 +152,21 @@ class _Unpacking:
             raise ImageError(
                 f"{tar.shown(member.name)} belongs to {member.uid}:{member.gid}, and a container has no id"
                 f" above {HIGHEST_ID}",
-                hint="make the archive inside the user namespace that it comes from, or with tar's --owner and --group",
+                hint="give it another owner, with chown or with tar's --owner and --group;"
+                " or make the archive inside the user namespace that it comes from",
+            )
+
+    def _leave_out(self, path: bytes) -> None:
+        """Count a device that is not made, and know it when a hard link comes to it."""
+        if path not in self.devices:
+            self._remember(path)
+            self.devices.add(path)
+
+    def _remember(self, name: bytes) -> None:
+        self.remembered_bytes += len(name) + _BESIDE_A_NAME
+        if self.remembered_bytes > MOST_REMEMBERED_BYTES:
+            raise ImageError(
+                f"the names of its folders and devices take more than {MOST_REMEMBERED_BYTES >> 20} MiB of memory"
             )
 
     def _add_folder(self, parent_fd: int, name: bytes, member: tar.Member) -> None:
@@ -185,7 +208,7 @@ class _Unpacking:
         target = clean_name(member.link)
         if target in self.devices:
             self._clear(parent_fd, name)
-            self.devices.add(clean_name(member.name))
+            self._leave_out(clean_name(member.name))
             self.files -= 1
             return
         folder, _, target_name = target.rpartition(b"/")

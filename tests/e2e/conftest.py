@@ -35,7 +35,7 @@ class Quilt:
     ) -> subprocess.CompletedProcess[str]:
         """Run the command to its end and return what it wrote and its code."""
         done = subprocess.run(
-            [COMMAND, *map(str, words)],
+            [self.command, *map(str, words)],
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
@@ -55,7 +55,7 @@ class Quilt:
 
     def popen(self, *words: str | Path, **options: Any) -> subprocess.Popen[bytes]:
         """Start the command and return it running."""
-        return subprocess.Popen([COMMAND, *map(str, words)], env=self.environment, **options)
+        return subprocess.Popen([self.command, *map(str, words)], env=self.environment, **options)
 
     def inspect(self, reference: str) -> dict[str, Any]:
         """Return what inspect says of one container."""

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs/json.md"
 NONE = ("--network", "none")
 KINDS = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
-FREE = ("Labels", "Annotations", "attributes", "Attributes", "Networks", "Ports", "store.containers", "Options")
+FREE = (
+    "Labels",
+    "Annotations",
+    "attributes",
+    "Attributes",
+    "Networks",
+    "Ports",
+    "store.containers",
+    "Options",
+    "Sysctls",
+)
 """Objects whose keys are data."""
 VERBS = {
     "ps": ("ps", "-a", "--json"),

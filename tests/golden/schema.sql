@@ -196,6 +196,11 @@ BEGIN
     SELECT RAISE (ABORT, 'id ranges overlap');
 END;
 
+CREATE TRIGGER id_ranges_are_final BEFORE UPDATE ON id_ranges
+BEGIN
+    SELECT RAISE (ABORT, 'id ranges do not change');
+END;
+
 CREATE TABLE image_layers (
     image_id TEXT    NOT NULL REFERENCES images (id) ON DELETE CASCADE,
     position INTEGER NOT NULL CHECK (position >= 0),        -- 0 is the lowest

@@ -44,7 +44,7 @@ def who(quilt: Quilt, user: str) -> tuple[int, str]:
     done = quilt(
         "exec", "-u", user, "c", "sh", "-c", r"sed -n 's/^\([UG]id\|Groups\):\s*//p' /proc/self/status; echo $HOME"
     )
-    reason = done.stderr.partition("\n")[0].removeprefix("Error: cannot start c: ")
+    reason = done.stderr.partition("\n")[0].removeprefix("Error: cannot exec in c: ")
     if done.returncode:
         return done.returncode, reason
     uids, gids, groups, home = (line.split() for line in done.stdout.splitlines())

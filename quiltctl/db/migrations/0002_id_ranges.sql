@@ -20,6 +20,11 @@ BEGIN
     SELECT RAISE (ABORT, 'id ranges overlap');
 END;
 
+CREATE TRIGGER id_ranges_are_final BEFORE UPDATE ON id_ranges
+BEGIN
+    SELECT RAISE (ABORT, 'id ranges do not change');
+END;
+
 CREATE TRIGGER id_range_returned AFTER DELETE ON id_range_uses
 WHEN NOT EXISTS (SELECT 1 FROM id_range_uses WHERE first_id = OLD.first_id)
 BEGIN

@@ -133,7 +133,7 @@ def _pids_controller() -> Requirement:
 
 
 def _user_namespaces() -> Requirement:
-    hint = "raise /proc/sys/user/max_user_namespaces"
+    hint = "raise /proc/sys/user/max_user_namespaces; without them root inside is root outside"
     return _needed("user namespaces", "can be made", probes.user_namespace(), hint, required=False)
 
 
@@ -145,7 +145,7 @@ def _idmapped_mounts(paths: Paths) -> Requirement:
 def _seccomp() -> Requirement:
     folders = [*_LIBRARY_FOLDERS, *(f"{folder}/{os.uname().machine}-linux-gnu" for folder in _LIBRARY_FOLDERS[:2])]
     path = _first_existing(folders, "libseccomp.so.2")
-    return _needed("seccomp library", path or "", None if path else "none", "apt install libseccomp2", required=False)
+    return _needed("seccomp library", path or "", None if path else "none", "apt install libseccomp2")
 
 
 def _nft() -> Requirement:

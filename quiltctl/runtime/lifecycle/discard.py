@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from quiltctl.paths import Paths
 
-_PATIENCE_S = 1.0
+_PATIENCE_S = 5.0
+"""On a busy machine the kernel may take seconds to let go of the last process of a cgroup."""
 _STEP_S = 0.002
 
 

@@ -63,7 +63,7 @@ def execute(paths: Paths, container: Container, spec: Spec, session: Session) ->
     order = enter.order(paths, spec, session.to_dict(), limits.prepare(spec.ulimits))
     helper = processes.clone(0, cgroup_fd=joinable.unified_fd)
     if helper == 0:
-        enter.be_helper(order, entry, spawn.search_path())
+        enter.be_helper(order, entry, spawn.interpreter(), spawn.search_path())
     for fd in (*inner, failure_w, born_w, init_fd):
         if fd >= 0:
             os.close(fd)
@@ -77,7 +77,7 @@ def execute(paths: Paths, container: Container, spec: Spec, session: Session) ->
         )
         if failure.step == "join" and failure.errno in {0, errno.ESRCH, errno.EINVAL, errno.ENODEV}:
             raise errors.WrongState(f"cannot exec in {container.name}: it has just ended")
-        raise explain_for(container.name, failure)
+        raise explain_for(container.name, failure, f"cannot exec in {container.name}")
     return 0 if session.detach else _attend(pid, outer)
 
 

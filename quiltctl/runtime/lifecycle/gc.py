@@ -16,6 +16,7 @@ from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import cgroups, liveness
 from quiltctl.runtime.lifecycle import discard, observe, reap, remove, sweep_images
+from quiltctl.runtime.seccomp import cache
 from quiltctl.runtime.tree import remove_tree
 
 TYPE_CHECKING = False
@@ -64,10 +65,12 @@ def _dead_containers(paths: Paths, connection: sqlite3.Connection, wish: Wish) -
     """Rows that say alive, of containers that are not."""
     for container in containers.list_all(connection, containers.LIVE):
         true = observe.observe(connection, paths, container)
-        if true is None or true.state in containers.LIVE:
+        if true is None or (true.state in containers.LIVE and observe.has_shim(true)):
             continue
         if not wish.dry_run:
             reap.reap(paths, connection, container)
+        if true.state in containers.LIVE:
+            true = observe.ended(paths, true)
         action = "removed" if container.auto_remove else f"marked {true.state} ({true.exit_reason})"
         yield Finding("container", container.name, action)
 
@@ -185,13 +188,14 @@ def _unused_images(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> 
 
 
 def _bookkeeping(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
-    """What nobody needs to hear of: finished tasks, empty parents of cgroups, the boot id, the database's log."""
+    """What nobody needs to hear of: finished tasks, filters of system calls that nobody uses, the boot id, ..."""
     if wish.dry_run:
         return
     with transaction(connection):
         cleanup.delete_completed_orphans(connection)
         meta.put(connection, "boot_id", liveness.boot_id())
         meta.put(connection, "collected_at", str(time.time_ns()))
+    cache.sweep(paths.seccomp, containers.seccomp_profiles(connection))
     if not containers.list_all(connection, containers.LIVE):
         cgroups.remove_parent(paths.cgroup)
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")

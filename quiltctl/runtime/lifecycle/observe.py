@@ -20,14 +20,17 @@ START_FAILED = "start-failed"
 def observe(connection: sqlite3.Connection, paths: Paths, container: Container) -> Container | None:
     """Return the container as it is, or None when it was removed since its row was read.
 
-    A container cannot outlive its shim, so the shim alone is asked for. Where that is dead and the row says
-    otherwise, the row is read once more, since the shim may have written it and ended in between; then the exit
-    record tells, and where there is none, nobody knows the code.
+    The shim alone is asked for, since a container hardly ever outlives it. Where that is dead and the row says
+    otherwise, the row is read once more, since the shim may have written it and ended in between. A program that goes
+    on all the same, in a PID namespace that is not below the shim's, still runs, until somebody who may write ends it.
+    Otherwise the exit record tells, and where there is none, nobody knows the code.
     """
-    if container.state not in containers.LIVE or _shim_alive(container):
+    if container.state not in containers.LIVE or has_shim(container):
         return container
     again = containers.get(connection, container.id)
-    if again is None or again.state not in containers.LIVE or _shim_alive(again):
+    if again is None or again.state not in containers.LIVE or has_shim(again):
+        return again
+    if liveness.alive(again.pid, again.pid_started, again.boot_id):
         return again
     return ended(paths, again)
 
@@ -50,7 +53,8 @@ def ended(paths: Paths, container: Container) -> Container:
     return _changed(container, state="exited", exit_reason=reason)
 
 
-def _shim_alive(container: Container) -> bool:
+def has_shim(container: Container) -> bool:
+    """Return whether the shim that owns the container lives."""
     return liveness.alive(container.shim_pid, container.shim_started, container.boot_id)
 
 

@@ -41,6 +41,11 @@ def note_running(paths: Paths, spec: Spec, generation: int, *, pid: int, started
         )
 
 
+def has_run(paths: Paths, container_id: str) -> bool:
+    """Return whether a program has ever run in the container, and so may have left files in it."""
+    return containers.has_run(open_to_write(paths), container_id)
+
+
 def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.QuiltError) -> None:
     """Write that the program did not come to run, and undo what was made for it; with --rm nothing stays."""
     connection = open_to_write(paths)

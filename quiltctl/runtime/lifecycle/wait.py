@@ -7,6 +7,7 @@ import os
 from quiltctl import errors
 from quiltctl.db import containers
 from quiltctl.model.value import Value
+from quiltctl.runtime import liveness
 from quiltctl.runtime.lifecycle.observe import observe
 from quiltctl.runtime.linux import pidfd
 
@@ -46,14 +47,20 @@ def begin(connection: sqlite3.Connection, paths: Paths, reference: str) -> Await
     now = observe(connection, paths, container)
     if now is None:
         return Awaited(container.id, -1, None)
-    return Awaited(now.id, now.generation, _open_shim(now))
+    return Awaited(now.id, now.generation, _open_owner(now))
 
 
 def wait_for_end(connection: sqlite3.Connection, paths: Paths, awaited: Awaited) -> int | None:
     """Return the exit code once the run has ended; None where nobody knows it. What never ran has ended with 0."""
-    if awaited.shim_fd is not None:
-        pidfd.wait_all([awaited.shim_fd], None)
-    now = _look(connection, paths, awaited.container_id)
+    owner_fd = awaited.shim_fd
+    now = None
+    while owner_fd is not None:
+        pidfd.wait_all([owner_fd], None)
+        os.close(owner_fd)
+        now = _look(connection, paths, awaited.container_id)
+        # A program that outlives its shim is waited for as well.
+        owner_fd = None if now is None or now.generation != awaited.generation else _open_owner(now)
+    now = now or _look(connection, paths, awaited.container_id)
     if now is not None and now.generation == awaited.generation:
         return 0 if now.state == "created" else now.exit_code
     # Removed, or started anew by now: the event of its end stays.
@@ -85,7 +92,7 @@ def wait_for_state(
                 return now
             waiting = poll()
             waiting.register(inotify_fd, POLLIN)
-            shim_fd = _open_shim(now)
+            shim_fd = _open_owner(now)
             if shim_fd is not None:
                 waiting.register(shim_fd, POLLIN)
             # A commit is written to -wal, which is the event, and only then published in -shm, which is none: so a
@@ -101,7 +108,11 @@ def _look(connection: sqlite3.Connection, paths: Paths, container_id: str) -> Co
     return None if container is None else observe(connection, paths, container)
 
 
-def _open_shim(container: Container) -> int | None:
-    if container.state not in containers.LIVE or container.shim_pid is None or container.shim_started is None:
+def _open_owner(container: Container) -> int | None:
+    """Return a pidfd of the shim of a container that runs, or, where that is dead, of its program."""
+    if container.state not in containers.LIVE:
         return None
-    return pidfd.open_verified(container.shim_pid, container.shim_started)
+    shim_fd = liveness.hold(container.shim_pid, container.shim_started, container.boot_id)
+    if shim_fd is not None:
+        return shim_fd
+    return liveness.hold(container.pid, container.pid_started, container.boot_id)

@@ -51,6 +51,7 @@ def become(uid: int, gid: int, groups: Iterable[int], capabilities: Iterable[str
     os.setgroups(list(groups))
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
+    forbid_dumps()  # proc_sys_fs(5), suid_dumpable: a change of ids may have undone it
     held = prctl.get_caps((list(range(min(last_capability, prctl.CAP_LAST_CAP) + 1)), [prctl.CAP_PERMITTED]))
     kept = [number for number in sorted(wanted) if held[prctl.CAP_PERMITTED].get(number)] if uid == 0 else []
     everything = list(range(min(last_capability, prctl.CAP_LAST_CAP) + 1))

@@ -93,11 +93,24 @@ def close_at_exec(first_fd: int) -> None:
     )
 
 
+def close_all_but(fd: int) -> None:
+    """Close every descriptor but the standard ones and this one."""
+    os.closerange(3, fd)
+    os.closerange(fd + 1, 1 << 30)
+
+
 def set_hostname(name: str) -> None:
     """Set the host name of this UTS namespace."""
     encoded = name.encode()
     if libc.sethostname(encoded, ctypes.c_size_t(len(encoded))):
         raise failed("sethostname", name)
+
+
+def set_domainname(name: str) -> None:
+    """Set the NIS domain name of this UTS namespace."""
+    encoded = name.encode()
+    if libc.setdomainname(encoded, ctypes.c_size_t(len(encoded))):
+        raise failed("setdomainname", name)
 
 
 def drop_session_keyring() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from quiltctl.model.id_map import host_id
+from quiltctl.model.sysctl import DOMAIN_NAME
 from quiltctl.runtime.linux import mounts
 from quiltctl.runtime.rootfs.steps import (
     LOCKED,
@@ -64,7 +65,7 @@ def plan(spec: Spec, made: Made, *, cgroup2: bool) -> tuple[Step, ...]:
         *_kernel_trees(spec, made, cgroup2=cgroup2),
         *_dev(spec, made),
         *(AttachFile(mount_fd, f"etc/{name}") for name, mount_fd in made.files.items()),
-        *(SetSysctl(name, value) for name, value in spec.sysctls.items()),
+        *(SetSysctl(name, value) for name, value in spec.sysctls.items() if name != DOMAIN_NAME),
         *hidden(spec),
         *scratch,
         *workdir,

@@ -10,6 +10,7 @@ On the way to a program that is there nothing is imported but what the interpret
 from __future__ import annotations
 
 import os
+import sys
 import time
 from binascii import crc32
 
@@ -17,12 +18,12 @@ from quiltctl.errors import NotFound, UsageError
 
 # hashlib alone costs 2 ms; below it lies one of these, by the version of Python. A build may have left them out.
 try:
-    from _sha2 import sha256
-except ImportError:
-    try:
+    if sys.version_info >= (3, 12):
+        from _sha2 import sha256
+    else:
         from _sha256 import sha256
-    except ImportError:
-        from hashlib import sha256
+except ImportError:
+    from hashlib import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _socket
 import errno
+import marshal
 import os
 
 from quiltctl.model import device
@@ -141,9 +142,10 @@ def _clone_joined(cell: sandbox.Cell, ours: _socket.socket, joined_fd: int, flag
     os.close(born_w)
     with open(born_r, "rb") as file:
         told = file.read()
-    if not told.isdigit():
-        raise OSError(errno.ESRCH, told.decode(errors="replace") or "has ended", "joined container")
-    return int(told)
+    pid, number, subject = marshal.loads(told) if told else (0, errno.ESRCH, "joined container")
+    if not pid:
+        raise OSError(number, os.strerror(number), subject)
+    return int(pid)
 
 
 def _be_go_between(cell: sandbox.Cell, joined_fd: int, flags: int, born_fd: int) -> NoReturn:
@@ -159,9 +161,9 @@ def _be_go_between(cell: sandbox.Cell, joined_fd: int, flags: int, born_fd: int)
         if pid == 0:
             os.close(born_fd)  # its end is what is waited for
             sandbox.contain(cell, cgroup_fd)
-        os.write(born_fd, str(pid).encode())
+        os.write(born_fd, marshal.dumps((pid, 0, "")))
     except OSError as error:
-        os.write(born_fd, f"{error.filename}: {error.strerror}".encode())
+        os.write(born_fd, marshal.dumps((0, error.errno, str(error.filename or ""))))
     finally:
         os._exit(0)
 

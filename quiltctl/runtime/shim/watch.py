@@ -76,12 +76,13 @@ def main(order_file: IO[bytes]) -> NoReturn:
 def _be_spared() -> None:
     """Have the OOM killer take the container before its watch, where the host allows it; carry a name in `ps`."""
     for path, text in (("/proc/self/comm", b"quiltctl-shim"), ("/proc/self/oom_score_adj", b"-900")):
+        fd = posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC)
         try:
-            fd = posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC)
             posix.write(fd, text)
-            posix.close(fd)
         except OSError:  # proc_pid_oom_score_adj(5): lowering the score needs CAP_SYS_RESOURCE
             continue
+        finally:
+            posix.close(fd)
 
 
 def _wait_for_birth(watched: _Watched) -> None:

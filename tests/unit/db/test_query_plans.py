@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers, monitors
+from quiltctl.db import cleanup, containers, id_ranges, monitors
 
 if TYPE_CHECKING:
     import sqlite3
@@ -84,3 +84,18 @@ def test_nothing_a_command_asks_scans_a_table(
     tables = ("containers", "events", "process_monitors", "cleanup_tasks", "c", "m", "t", "container_moves")
     scanned = [detail for detail in plan_of(ask) if detail.startswith(tuple(f"SCAN {table}" for table in tables))]
     assert scanned == []
+
+
+def test_lease_and_its_return_scan_nothing(
+    connection: sqlite3.Connection, add: Callable[..., str], plan_of: Callable[..., list[str]]
+) -> None:
+    """A range is found, guarded against overlap, and given back by index alone."""
+    owner = add(1)
+
+    def live() -> None:
+        first = id_ranges.lease(connection, id_ranges.SLOT, (id_ranges.SLOT, id_ranges.SLOT * 100))
+        id_ranges.use(connection, owner, first)
+        assert id_ranges.used_by(connection, owner) == first
+        id_ranges.give_back(connection, owner)
+
+    assert [step for step in plan_of(live) if step.startswith("SCAN")] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -101,6 +102,21 @@ def test_groups_of_the_caller_stay_outside(quilt: Quilt, userns: str) -> None:
 
 
 CAPABILITY = "SCHILY.xattr.security.capability"
+
+
+def test_null_device_of_the_host_keeps_its_owner(quilt: Quilt) -> None:
+    """A program gets its streams for its own, but /dev/null only where that is the container's.
+
+    Seen red with the host's /dev/null opened for the streams of `exec` that are not wanted.
+    """
+    before = os.stat("/dev/null")
+    quilt.ok("run", "-d", "--name", "c", "-u", "1000:1000", *NONE, "--userns", "host", "box", "sleep", "1000")
+    for words in (("exec",), ("exec", "-d"), ("exec", "-i"), ("exec", "-u", "1")):
+        quilt.ok(*words, "c", "true", stdin=b"")
+    after = os.stat("/dev/null")
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+
+
 BEYOND = "its user or one of its groups is beyond the ids of the container"
 UNKNOWN = ("negative", "most", "-1", "zeros", "arabic", "short", "torn", "fed", "nul", "strange", "\u0661", "0x1", " 5")
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SIGKILL = 9
 _SETTLING_S = 10.0
 """How long a shim may take to write the end of a killed container. After that it is killed itself."""
+_LOOK_S = 0.2
+"""How often the row is looked at beside the shim."""
 
 
 def stop(
@@ -36,7 +38,7 @@ def stop(
 
     ``timeout_s`` overrides each container's own; negative waits for ever. ``warn`` is told who had to be killed.
     """
-    waiting: dict[int, tuple[Container, float | None]] = {}
+    waiting: dict[int, _Awaited] = {}
     for container in chosen:
         shim_fd = liveness.hold(container.shim_pid, container.shim_started, container.boot_id)
         if container.state not in containers.LIVE or shim_fd is None:
@@ -44,42 +46,60 @@ def stop(
         signal, own_timeout_s = stop_parameters(connection, container.id)
         patience_s = own_timeout_s if timeout_s is None else timeout_s
         signal_container.announce_stop(paths, container.id)
-        if patience_s == 0:
-            _send(container, SIGKILL)
-            waiting[shim_fd] = (container, None)
-        else:
-            _send(container, signal)
-            waiting[shim_fd] = (container, None if patience_s < 0 else time.monotonic() + patience_s)
+        _send(container, signal if patience_s else SIGKILL)
+        waiting[shim_fd] = _Awaited(container, patience_s)
     _wait_and_kill(waiting, connection, warn)
-    for container, _ in waiting.values():
-        reap.reap(paths, connection, containers.get(connection, container.id) or container)
+    for awaited in waiting.values():
+        reap.reap(paths, connection, containers.get(connection, awaited.container.id) or awaited.container)
 
 
-def _wait_and_kill(
-    waiting: dict[int, tuple[Container, float | None]], connection: sqlite3.Connection, warn: Callable[[str], None]
-) -> None:
+class _Awaited:
+    """A container that was told to end, and until when it may take for what comes next."""
+
+    def __init__(self, container: Container, patience_s: float) -> None:
+        self.container = container
+        self.killed = patience_s == 0
+        self.deadline = None if patience_s < 0 else time.monotonic() + (patience_s or _SETTLING_S)
+
+
+def _wait_and_kill(waiting: dict[int, _Awaited], connection: sqlite3.Connection, warn: Callable[[str], None]) -> None:
+    """Wait until all have ended; when the time is over kill the container, and after that its shim.
+
+    The row is looked at as well: a shim may outlive its container, for as long as somebody does not read its output.
+    """
     left = dict(waiting)
     while left:
-        deadlines = [deadline for _, deadline in left.values() if deadline is not None]
-        soonest_s = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-        for shim_fd in pidfd.wait_any(left, soonest_s):
-            del left[shim_fd]
-            os.close(shim_fd)
-        overdue = {
-            fd: container
-            for fd, (container, deadline) in left.items()
-            if deadline is not None and time.monotonic() >= deadline
-        }
-        for container in overdue.values():
-            signal = stop_parameters(connection, container.id)[0]
-            warn(f"{container.name} did not end within its time after signal {signal}: it is killed")
-            _send(container, SIGKILL)
+        deadlines = [awaited.deadline for awaited in left.values() if awaited.deadline is not None]
+        soonest_s = max(0.0, min(deadlines) - time.monotonic()) if deadlines else _LOOK_S
+        ended = pidfd.wait_any(left, min(soonest_s, _LOOK_S))
+        ended |= {shim_fd for shim_fd, awaited in left.items() if _is_over(connection, awaited.container)}
+        overdue = [
+            shim_fd
+            for shim_fd, awaited in left.items()
+            if shim_fd not in ended and awaited.deadline is not None and time.monotonic() >= awaited.deadline
+        ]
         for shim_fd in overdue:
-            if shim_fd not in pidfd.wait_all([shim_fd], _SETTLING_S):
+            if left[shim_fd].killed:
                 pidfd.send_signal(shim_fd, SIGKILL)
-                pidfd.wait_all([shim_fd], _SETTLING_S)
+                ended |= {shim_fd, *pidfd.wait_all([shim_fd], _SETTLING_S)}
+            else:
+                _kill(left[shim_fd], connection, warn)
+        for shim_fd in ended:
             del left[shim_fd]
             os.close(shim_fd)
+
+
+def _kill(awaited: _Awaited, connection: sqlite3.Connection, warn: Callable[[str], None]) -> None:
+    signal = stop_parameters(connection, awaited.container.id)[0]
+    warn(f"{awaited.container.name} did not end within its time after signal {signal}: it is killed")
+    _send(awaited.container, SIGKILL)
+    awaited.killed, awaited.deadline = True, time.monotonic() + _SETTLING_S
+
+
+def _is_over(connection: sqlite3.Connection, container: Container) -> bool:
+    """Return whether the end of this run is written, or the container is gone."""
+    now = containers.get(connection, container.id)
+    return now is None or now.generation != container.generation or now.state not in containers.LIVE
 
 
 def stop_parameters(connection: sqlite3.Connection, container_id: str) -> tuple[int, float]:

@@ -106,7 +106,7 @@ def test_process_that_joins_is_not_looked_into(quilt: Quilt, flags: tuple[str, .
     Seen red with all that joins made dumpable.
     """
     content = {"name": "bin/surface", "mode": 0o755, "content": compiled("surface")}
-    quilt.ok("run", "-d", "--name", "c", *NONE, *flags, spoilt_image(quilt, content), "surface", "hunt", "3")
+    quilt.ok("run", "-d", "--name", "c", *NONE, *flags, spoilt_image(quilt, content), "surface", "hunt", "2")
     while quilt("exec", "c", "true").returncode == 0:
         continue
     quilt.ok("wait", "c")

@@ -100,7 +100,7 @@ def test_folder_that_is_swapped_while_it_is_joined_leads_nowhere(quilt: Quilt) -
     with contextlib.ExitStack() as undo:
         undo.callback(restarting.join)
         undo.callback(over.set)
-        for _ in range(50):
+        for _ in range(40):
             done = quilt("exec", "-w", "/work", "c", "sh", "-c", "/bin/pwd -P; ls; mkdir made-by-link")
             seen.add((done.returncode, *done.stdout.split()[1:]))
     # 0: in the folder; 1: it was removed meanwhile; 126: it was a link or not there; 125: the container was down.

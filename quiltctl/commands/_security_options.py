@@ -1,9 +1,12 @@
-"""The options of `run` and `create` that say what a program may, and the fields of the spec they come to."""
+"""The options of `run` and `create` that say what a program may, and the fields of the spec they come to.
+
+What reads the value of a rare option is imported when it is given: the shim is started after this module is loaded.
+"""
 
 from __future__ import annotations
 
 from quiltctl.errors import UsageError
-from quiltctl.model import capability, device, sysctl, ulimit
+from quiltctl.model import capability
 from quiltctl.model.parameters import Flag, Option
 from quiltctl.model.spec import DEFAULT_CAPABILITIES
 
@@ -11,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from quiltctl.model.device import DeviceRequest
     from quiltctl.model.parameters import Parameter
     from quiltctl.paths import Paths
 
@@ -47,13 +51,10 @@ def check(options: dict[str, Any]) -> None:
     _capabilities(options)
     SecurityOptions(options["security_opt"])
     _umask(options["umask"])
-    sysctls(options)
-    for text in options["device"]:
-        device.parse_device(text)
-    for text in options["device_cgroup_rule"]:
-        device.parse_rule(text)
-    for text in options["ulimit"]:
-        ulimit.parse_ulimit(text)
+    _sysctls(options)
+    _device_requests(options)
+    _device_rules(options)
+    _ulimits(options)
     if "keep-groups" in options["group_add"]:
         raise UsageError("cannot keep the caller's groups", hint="name the groups with --group-add")
 
@@ -66,7 +67,6 @@ def fields(paths: Paths, options: dict[str, Any]) -> dict[str, Any]:
     """
     security = SecurityOptions(options["security_opt"])
     privileged = options["privileged"]
-    limits = [ulimit.parse_ulimit(text) for text in options["ulimit"]]
     return {
         "privileged": privileged,
         "cap_add": _words(options["cap_add"]),
@@ -81,20 +81,20 @@ def fields(paths: Paths, options: dict[str, Any]) -> dict[str, Any]:
         "read_only_tmpfs": options["read_only_tmpfs"],
         "devices": _devices(options),
         "device_requests": tuple(options["device"]),
-        "device_rules": tuple(device.parse_rule(text).to_list() for text in options["device_cgroup_rule"]),
-        "ulimits": tuple((limit.name, limit.soft, limit.hard) for limit in limits),
-        "sysctls": sysctls(options),
+        "device_rules": _device_rules(options),
+        "ulimits": _ulimits(options),
+        "sysctls": _sysctls(options),
         "groups": tuple(options["group_add"]),
         "umask": _umask(options["umask"]),
     }
 
 
-def sysctls(options: dict[str, Any]) -> dict[str, str]:
-    """Return the kernel parameters by name.
+def _sysctls(options: dict[str, Any]) -> dict[str, str]:
+    """Return the kernel parameters by name, none of the whole host's, or of a namespace that is shared."""
+    if not options["sysctl"]:
+        return {}
+    from quiltctl.model import sysctl
 
-    Raises:
-        UsageError: one is of the whole host, or of a namespace that is not the container's own.
-    """
     found = dict(map(sysctl.parse_sysctl, options["sysctl"]))
     for name in found:
         kind = sysctl.namespace_of(name)
@@ -185,9 +185,34 @@ def _umask(text: str) -> int:
     return int(text, 8)
 
 
-def _devices(options: dict[str, Any]) -> tuple[list[Any], ...]:
+def _ulimits(options: dict[str, Any]) -> tuple[tuple[str, int, int], ...]:
+    if not options["ulimit"]:
+        return ()
+    from quiltctl.model.ulimit import parse_ulimit
+
+    return tuple((limit.name, limit.soft, limit.hard) for limit in map(parse_ulimit, options["ulimit"]))
+
+
+def _device_rules(options: dict[str, Any]) -> tuple[list[Any], ...]:
+    if not options["device_cgroup_rule"]:
+        return ()
+    from quiltctl.model.device import parse_rule
+
+    return tuple(parse_rule(text).to_list() for text in options["device_cgroup_rule"])
+
+
+def _device_requests(options: dict[str, Any]) -> tuple[DeviceRequest, ...]:
     if not options["device"]:
+        return ()
+    from quiltctl.model.device import parse_device
+
+    return tuple(map(parse_device, options["device"]))
+
+
+def _devices(options: dict[str, Any]) -> tuple[list[Any], ...]:
+    requests = _device_requests(options)
+    if not requests:
         return ()
     from quiltctl.runtime import devices
 
-    return tuple(node.to_list() for node in devices.nodes(map(device.parse_device, options["device"])))
+    return tuple(node.to_list() for node in devices.nodes(requests))

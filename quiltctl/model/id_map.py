@@ -9,6 +9,10 @@ from __future__ import annotations
 from quiltctl.errors import UsageError
 from quiltctl.model.value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from quiltctl.model.spec import Spec
+
 RANGE_SIZE = 65536
 """How many ids a container has, where nothing else is said: as many as a file in an image may belong to."""
 _HIGHEST = (1 << 32) - 2
@@ -110,6 +114,11 @@ def host_id(mappings: tuple[str, ...], inside: int) -> int | None:
         if first <= inside < first + size:
             return outside + inside - first
     return None
+
+
+def root_ids(spec: Spec) -> tuple[int, int]:
+    """Return which user and group on the host a container's root is."""
+    return host_id(spec.uid_map, 0) or 0, host_id(spec.gid_map, 0) or 0
 
 
 def inside_id(mappings: tuple[str, ...], outside: int) -> int | None:

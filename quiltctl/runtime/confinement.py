@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quiltctl.runtime import program
 from quiltctl.runtime.linux import privileges
+from quiltctl.runtime.seccomp import cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ def of(
     Raises:
         HostLacks: the profile of system calls has to be compiled, and there is no libseccomp.
     """
-    from quiltctl.runtime.seccomp import cache
-
     # The profile depends on what the container may, not on what one program in it is given beyond.
     seccomp = b"" if spec.seccomp == "unconfined" else cache.program(paths.seccomp, spec.seccomp, spec.capabilities)
     return program.Confinement(

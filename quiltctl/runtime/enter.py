@@ -13,7 +13,7 @@ import os
 
 from quiltctl.model.spec import Spec
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, confinement, interpreter, limits, program, sandbox
+from quiltctl.runtime import cgroups, confinement, interpreter, limits, namespaces, program
 from quiltctl.runtime.linux import privileges, processes
 
 TYPE_CHECKING = False
@@ -86,7 +86,7 @@ def _enter(order: dict[str, Any], entry: Entry) -> NoReturn:
     # Where the container has no cgroup of its own, it is in that of the shims, and so is this one.
     cgroups.leave_callers(order["cgroup"])
     cgroups.enter(cgroups.Joinable(None, entry.tasks_fds))
-    processes.join(entry.init_fd, sandbox.namespaces_to_enter(spec))
+    processes.join(entry.init_fd, namespaces.to_enter(spec))
     pid = processes.clone(processes.CLONE_PARENT)
     if pid == 0:
         _become_program(spec, order["session"], entry, rights)
@@ -98,14 +98,14 @@ def _become_program(spec: Spec, session: dict[str, Any], entry: Entry, rights: p
     """Walk from the clone to the exec, in the container's namespaces and root."""
     step = "session"
     try:
-        sandbox.become_root_inside(spec)
+        program.become_root_inside(spec)
         os.setsid()
         processes.drop_session_keyring()
         step = "user"
         root_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        identity = sandbox.look_up(root_fd, session["user"], spec.groups)
+        identity = program.look_up(root_fd, session["user"], spec.groups)
         step = "stdio"
-        sandbox.take_stdio(entry.stdio_fds, identity)
+        program.take_stdio(entry.stdio_fds, identity)
         step = "workdir"
         # Nothing of the host's is left for a working directory such as /proc/self/fd/N/new to be made in.
         processes.close_all_but(entry.failure_fd)

@@ -1,4 +1,4 @@
-"""Executing the interpreter from a read-only mount of its own, for what becomes a program of real root's inside.
+"""The interpreter: where it is, and how it is executed so that no program which comes of it can write to it.
 
 A process in a container that is still ours can be made to execute /proc/self/exe, by an entrypoint, a #! line or an
 ELF interpreter of that name; then the container holds the host's file, and real root could write it (CVE-2019-5736).
@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import marshal
 import os
+import sys
 
 from quiltctl.model.id_map import inside_id
-from quiltctl.runtime.linux import mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 _STUB = "import sys,marshal;sys.path[:]=marshal.loads(bytes.fromhex(sys.argv.pop(1)));"
+
+
+def path() -> str:
+    """Return the real interpreter: not a version manager's wrapper, nor a virtual environment's link, which may go."""
+    return os.readlink("/proc/self/exe")
+
+
+def search_path() -> list[str]:
+    """Return where a fresh one finds its modules: quiltctl's own folder first, then what this one searches."""
+    home = os.path.abspath(__file__).removesuffix("/quiltctl/runtime/interpreter.py")
+    return [home, *(entry for entry in sys.path[1:] if entry not in {home, ""})]
 
 
 def is_within_reach(python: str, uid_map: tuple[str, ...], gid_map: tuple[str, ...]) -> bool:
@@ -47,6 +58,8 @@ def execute_read_only(python: str, stub: str, search_path: Sequence[str], fds: S
     Raises:
         OSError: the mount cannot be made, or the interpreter has gone.
     """
+    from quiltctl.runtime.linux import mounts
+
     # By its name: what /proc/self/exe opens belongs to the mount namespace that it was executed in (open_tree(2)).
     source_fd = os.open(python, os.O_PATH | os.O_CLOEXEC)
     python_fd = mounts.clone_mount(source_fd, attributes=mounts.RDONLY | mounts.NOSUID, subject=python)

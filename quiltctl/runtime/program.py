@@ -12,7 +12,7 @@ import marshal
 import os
 
 from quiltctl.model.value import Value
-from quiltctl.runtime import limits
+from quiltctl.runtime import limits, user
 from quiltctl.runtime.linux import privileges, processes, seccomp
 from quiltctl.runtime.rootfs.targets import find_folder, open_folder
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
+    from quiltctl.model.spec import Spec
     from quiltctl.runtime.limits import Limit
     from quiltctl.runtime.user import Identity
 
@@ -79,10 +80,38 @@ def reset_signals() -> None:
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
-def take_stdio(stdin_fd: int, stdout_fd: int, stderr_fd: int) -> None:
-    """Make three descriptors, all above 2, the standard ones."""
-    for standard, fd in enumerate((stdin_fd, stdout_fd, stderr_fd)):
-        os.dup2(fd, standard)
+def become_root_inside(spec: Spec) -> None:
+    """Take the ids of root in this user namespace: until then, whatever this process made would be nobody's.
+
+    credentials(7): a change of ids makes a process dumpable again where fs.suid_dumpable says so.
+    """
+    if spec.uid_map:
+        os.setgroups(())
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        privileges.forbid_dumps()
+
+
+def look_up(root_fd: int, wanted: str, groups: tuple[str, ...]) -> Identity:
+    """Return who the program runs as.
+
+    Raises:
+        CannotRun: the image does not know the user or a group.
+    """
+    try:
+        return user.look_up(root_fd, wanted, groups)
+    except user.UnknownUser as error:
+        raise CannotRun("user", errno.ENOENT, wanted, str(error)) from error
+
+
+def take_stdio(stdio_fds: tuple[int, int, int], identity: Identity) -> None:
+    """Take over the standard descriptors; the user owns them, so that /dev/stdout can be opened again."""
+    null_fd = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for fd in stdio_fds:
+        if fd >= 0:
+            os.fchown(fd, identity.uid, identity.gid)
+    for standard, fd in enumerate(stdio_fds):
+        os.dup2(null_fd if fd < 0 else fd, standard)
 
 
 def go_to(workdir: str, *, make: bool) -> None:

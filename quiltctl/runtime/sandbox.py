@@ -10,14 +10,13 @@ interpreter's files are gone once the root has changed, and every failure is tol
 from __future__ import annotations
 
 import _socket
-import errno
 import fcntl
 import os
 import struct
 
 from quiltctl.model.sysctl import DOMAIN_NAME
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, init, program, user
+from quiltctl.runtime import cgroups, init, program
 from quiltctl.runtime.linux import mounts, privileges, processes
 
 TYPE_CHECKING = False
@@ -31,13 +30,6 @@ _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
 _IFREQ = "16sh22x"
-_NAMESPACES = (
-    # field of the spec, and the flag; what is neither private nor joined is the host's
-    ("pid", processes.CLONE_NEWPID),
-    ("ipc", processes.CLONE_NEWIPC),
-    ("uts", processes.CLONE_NEWUTS),
-    ("cgroupns", processes.CLONE_NEWCGROUP),
-)
 
 
 class Cell(Value):
@@ -52,38 +44,6 @@ class Cell(Value):
     """Standard input is -1 for /dev/null."""
     failure_fd: int
     confinement: program.Confinement
-
-
-def namespaces_of(spec: Spec) -> int:
-    """Return the flags of the namespaces that this container has of its own, from its birth.
-
-    The cgroup namespace is not among them: it is made once the process is in its cgroup (cgroup_namespaces(7)).
-    """
-    flags = processes.CLONE_NEWNS | (0 if spec.network == "host" else processes.CLONE_NEWNET)
-    if spec.uid_map and not spec.userns.startswith("container:"):
-        flags |= processes.CLONE_NEWUSER
-    for field, flag in _NAMESPACES:
-        if getattr(spec, field) == "private" and flag != processes.CLONE_NEWCGROUP:
-            flags |= flag
-    return flags
-
-
-def joined_namespaces(spec: Spec) -> int:
-    """Return the flags of the namespaces that this container shares with another one; the cgroup's is joined later."""
-    flags = processes.CLONE_NEWUSER if spec.userns.startswith("container:") and spec.uid_map else 0
-    for field, flag in _NAMESPACES:
-        if getattr(spec, field).startswith("container:") and flag != processes.CLONE_NEWCGROUP:
-            flags |= flag
-    return flags
-
-
-def namespaces_to_enter(spec: Spec) -> int:
-    """Return the flags of the namespaces in which a running container differs from the host, for ``exec``."""
-    flags = processes.CLONE_NEWNS | (0 if spec.network == "host" else processes.CLONE_NEWNET)
-    flags |= processes.CLONE_NEWUSER if spec.uid_map else 0
-    for field, flag in _NAMESPACES:
-        flags |= 0 if getattr(spec, field) == "host" else flag
-    return flags
 
 
 def contain(cell: Cell, joined_fd: int = -1) -> NoReturn:
@@ -102,16 +62,16 @@ def contain(cell: Cell, joined_fd: int = -1) -> NoReturn:
         step = "gate"
         overlay_fd = _wait_at_the_gate(cell.gate)
         step = "namespaces"
-        become_root_inside(cell.spec)
+        program.become_root_inside(cell.spec)
         _settle_namespaces(cell.spec, joined_fd)
         step = "root"
         root_fd = _build_root(cell, overlay_fd)
         step = "user"
-        identity = look_up(root_fd, cell.spec.user, cell.spec.groups)
+        identity = program.look_up(root_fd, cell.spec.user, cell.spec.groups)
         step = "pivot"
         _change_root(root_fd)
         step = "stdio"
-        take_stdio(cell.stdio_fds, identity)
+        program.take_stdio(cell.stdio_fds, identity)
         step = "workdir"
         # Nothing of the host's is left for a working directory such as /proc/self/fd/N/new to be made in.
         processes.close_all_but(cell.failure_fd)
@@ -141,18 +101,6 @@ def _wait_at_the_gate(gate: _socket.socket) -> int:
         os._exit(125)
     overlay_fd: int = struct.unpack("i", control[0][2])[0]
     return overlay_fd
-
-
-def become_root_inside(spec: Spec) -> None:
-    """Take the ids of root in this user namespace: until then, whatever this process made would be nobody's.
-
-    credentials(7): a change of ids makes a process dumpable again where fs.suid_dumpable says so.
-    """
-    if spec.uid_map:
-        os.setgroups(())
-        os.setresgid(0, 0, 0)
-        os.setresuid(0, 0, 0)
-        privileges.forbid_dumps()
 
 
 def _settle_namespaces(spec: Spec, joined_fd: int) -> None:
@@ -197,28 +145,7 @@ def _build_root(cell: Cell, overlay_fd: int) -> int:
     return overlay_fd
 
 
-def look_up(root_fd: int, wanted: str, groups: tuple[str, ...]) -> user.Identity:
-    """Return who the program runs as.
-
-    Raises:
-        CannotRun: the image does not know the user or a group.
-    """
-    try:
-        return user.look_up(root_fd, wanted, groups)
-    except user.UnknownUser as error:
-        raise program.CannotRun("user", errno.ENOENT, wanted, str(error)) from error
-
-
 def _change_root(root_fd: int) -> None:
     os.fchdir(root_fd)
     os.close(root_fd)
     mounts.pivot_to_working_directory()
-
-
-def take_stdio(stdio_fds: tuple[int, int, int], identity: user.Identity) -> None:
-    """Take over the standard descriptors; the user owns them, so that /dev/stdout can be opened again."""
-    null_fd = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    for fd in stdio_fds:
-        if fd >= 0:
-            os.fchown(fd, identity.uid, identity.gid)
-    program.take_stdio(*(null_fd if fd < 0 else fd for fd in stdio_fds))

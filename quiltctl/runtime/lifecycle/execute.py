@@ -12,13 +12,12 @@ import marshal
 import os
 
 from quiltctl import errors
+from quiltctl.model.id_map import root_ids
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, enter, limits, liveness, program
-from quiltctl.runtime.lifecycle import spawn
+from quiltctl.runtime import cgroups, enter, interpreter, limits, liveness, program
 from quiltctl.runtime.lifecycle.failure import explain_for
 from quiltctl.runtime.linux import pidfd, processes
 from quiltctl.runtime.relay import Relay, catch_signals
-from quiltctl.runtime.rootfs import outside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,14 +55,14 @@ def execute(paths: Paths, container: Container, spec: Spec, session: Session) ->
     inner, outer = _standard_streams(session)
     for fd in inner:
         if fd >= 0:
-            os.fchown(fd, *outside.owner(spec))
+            os.fchown(fd, *root_ids(spec))
     failure_r, failure_w = os.pipe2(os.O_CLOEXEC)
     born_r, born_w = os.pipe2(os.O_CLOEXEC)
     entry = enter.Entry(init_fd, joinable.tasks_fds, inner, failure_w, born_w)
     order = enter.order(paths, spec, session.to_dict(), limits.prepare(spec.ulimits))
     helper = processes.clone(0, cgroup_fd=joinable.unified_fd)
     if helper == 0:
-        enter.be_helper(order, entry, spawn.interpreter(), spawn.search_path())
+        enter.be_helper(order, entry, interpreter.path(), interpreter.search_path())
     for fd in (*inner, failure_w, born_w, init_fd):
         if fd >= 0:
             os.close(fd)

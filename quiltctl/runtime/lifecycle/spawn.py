@@ -13,11 +13,10 @@ import errno
 import fcntl
 import marshal
 import os
-import sys
 
 from quiltctl import errors
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, liveness
+from quiltctl.runtime import cgroups, interpreter, liveness
 from quiltctl.runtime.linux import processes
 
 TYPE_CHECKING = False
@@ -143,19 +142,8 @@ def spawn(paths: Paths, *, attached: bool, nested: bool = True) -> Shim:
         _be_helper(paths, pipes, processes.CLONE_NEWPID if nested else 0)
     pipes.close_but(pipes.ours())
     shim = Shim(helper, *pipes.ours())
-    _write_all(shim.order_fd, marshal.dumps(search_path()))
+    _write_all(shim.order_fd, marshal.dumps(interpreter.search_path()))
     return shim
-
-
-def search_path() -> list[str]:
-    """Return where a shim finds its modules: quiltctl's own folder first, then what this interpreter searches."""
-    home = os.path.abspath(__file__).removesuffix("/quiltctl/runtime/lifecycle/spawn.py")
-    return [home, *(entry for entry in sys.path[1:] if entry not in {home, ""})]
-
-
-def interpreter() -> str:
-    """Return the real interpreter: not a version manager's wrapper, nor a virtual environment's link, which may go."""
-    return os.readlink("/proc/self/exe")
 
 
 def _be_helper(paths: Paths, pipes: _Pipes, flags: int) -> NoReturn:
@@ -191,7 +179,7 @@ def _clone_into_shims(paths: Paths, flags: int) -> int:
 def _become_watch_beside_build(pipes: _Pipes) -> NoReturn:
     """Fork build, then take the descriptors 0, 1, ... as given, close all others, and execute the interpreter."""
     try:
-        python = interpreter()
+        python = interpreter.path()
         if os.fork() == 0:
             _become_build(pipes)
         fds = pipes.of_watch()

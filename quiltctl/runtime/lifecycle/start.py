@@ -6,8 +6,8 @@ from quiltctl import errors
 from quiltctl.db import containers
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
-from quiltctl.runtime import liveness
-from quiltctl.runtime.lifecycle import create, discard, join, reap, spawn
+from quiltctl.runtime import interpreter, liveness
+from quiltctl.runtime.lifecycle import create, discard, join, reap
 from quiltctl.runtime.lifecycle.failure import refusal_of
 from quiltctl.runtime.linux import pidfd
 
@@ -170,7 +170,7 @@ def _order(begun: Begun) -> dict[str, Any]:
         "control": f"{folder}/control",
         "joined": begun.joined,
         "exit_record": f"{folder}/exit",
-        "python": spawn.interpreter(),
-        "search_path": spawn.search_path(),
+        "python": interpreter.path(),
+        "search_path": interpreter.search_path(),
         "spec": spec.to_dict(),
     }

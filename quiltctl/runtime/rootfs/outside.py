@@ -12,7 +12,7 @@ import os
 import stat
 
 from quiltctl.model.device import STANDARD, DeviceNode, node_from
-from quiltctl.model.id_map import host_id
+from quiltctl.model.id_map import host_id, root_ids
 from quiltctl.model.value import Value
 from quiltctl.runtime import devices
 from quiltctl.runtime.linux import mounts
@@ -54,7 +54,8 @@ def open_overlay(layers: tuple[str, ...], upper: str, work: str, user_namespace_
         lower = [("lowerdir", layers[0].replace("\\", "\\\\").replace(":", "\\:"))]
     else:
         lower = [("lowerdir+", path) for path in reversed(layers)]
-    return mounts.new_mount("overlay", (*lower, ("upperdir", upper), ("workdir", work)))
+    # A folder that could be renamed would take a mask along to another name: where the host allows it, not here.
+    return mounts.new_mount("overlay", (*lower, ("upperdir", upper), ("workdir", work), ("redirect_dir", "off")))
 
 
 def _shift(layer: str, user_namespace_fd: int) -> None:
@@ -74,14 +75,9 @@ def _shift(layer: str, user_namespace_fd: int) -> None:
 
 def give(path: str, spec: Spec, inside_uid: int = 0, inside_gid: int = 0) -> None:
     """Give a file of the container's folder to one of the container's own ids; one that it lacks is its root."""
-    root_uid, root_gid = owner(spec)
+    root_uid, root_gid = root_ids(spec)
     uid, gid = host_id(spec.uid_map, inside_uid), host_id(spec.gid_map, inside_gid)
     os.chown(path, root_uid if uid is None else uid, root_gid if gid is None else gid, follow_symlinks=False)
-
-
-def owner(spec: Spec) -> tuple[int, int]:
-    """Return the ids on the host of the container's root."""
-    return host_id(spec.uid_map, 0) or 0, host_id(spec.gid_map, 0) or 0
 
 
 def make(spec: Spec, container_dir: str, shm_fd: int, *, cgroup2: bool) -> Made:
@@ -120,7 +116,7 @@ def _make_dev(spec: Spec) -> int:
     was asked for belongs to whom it belongs outside, as the container counts; what --privileged passes unasked stays
     the host's, so that root of a user namespace can use no more of it than any stranger.
     """
-    uid, gid = owner(spec)
+    uid, gid = root_ids(spec)
     options = (("mode", "0755"), ("size", "65536k"), ("uid", str(uid)), ("gid", str(gid)))
     mount_fd = mounts.new_mount("tmpfs", options, attributes=mounts.NOSUID | mounts.STRICTATIME)
     usual = (DeviceNode(name, "c", major, minor, 0o666, 0, 0) for name, major, minor in STANDARD)
@@ -145,7 +141,7 @@ def _make_node(dev_fd: int, node: DeviceNode, owner: tuple[int, int]) -> None:
 
 
 def _as_inside(spec: Spec, node: DeviceNode) -> tuple[int, int]:
-    uid, gid = owner(spec)
+    uid, gid = root_ids(spec)
     return host_id(spec.uid_map, node.uid) or uid, host_id(spec.gid_map, node.gid) or gid
 
 

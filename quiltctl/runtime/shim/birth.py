@@ -13,8 +13,9 @@ import marshal
 import os
 
 from quiltctl.model import device
+from quiltctl.model.id_map import root_ids
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, confinement, devices, limits, liveness, sandbox, user_namespace
+from quiltctl.runtime import cgroups, confinement, devices, limits, liveness, namespaces, sandbox, user_namespace
 from quiltctl.runtime.linux import files, mounts, pidfd, privileges, processes
 from quiltctl.runtime.rootfs import outside
 from quiltctl.runtime.rootfs.plan import plan
@@ -58,7 +59,7 @@ def launch(paths: Paths, spec: Spec, stdio_fds: tuple[int, ...], joined: tuple[i
     cgroup2 = joinable.unified_fd is not None
     made = outside.make(spec, container_dir, _shared_memory(spec, joined_fd), cgroup2=cgroup2)
     for fd in stdio_fds:
-        os.fchown(fd, *outside.owner(spec))
+        os.fchown(fd, *root_ids(spec))
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     failure_r, failure_w = os.pipe2(os.O_CLOEXEC)
     cell = sandbox.Cell(
@@ -106,14 +107,14 @@ def _device_rules(spec: Spec) -> tuple[DeviceRule, ...] | None:
 
 def _clone(cell: sandbox.Cell, ours: _socket.socket, joined_fd: int) -> int:
     """Clone the first process, as a child of the watch, and return its pid here."""
-    flags = sandbox.namespaces_of(cell.spec) | processes.CLONE_PARENT
+    flags = namespaces.own(cell.spec) | processes.CLONE_PARENT
     if joined_fd >= 0:
         return _clone_joined(cell, ours, joined_fd, flags)
     pid = -1
     if flags & processes.CLONE_NEWUSER:
         # user_namespaces(7), namespaces(7), /proc/sys/user: what lives in it counts against the limits of whoever
         # makes it. As root, one container would take all the inotify instances that the host's root has.
-        privileges.pose_as(outside.owner(cell.spec)[0])
+        privileges.pose_as(root_ids(cell.spec)[0])
     try:
         pid = processes.clone(flags, cgroup_fd=cell.joinable.unified_fd)
     except OSError as error:
@@ -152,7 +153,7 @@ def _be_go_between(cell: sandbox.Cell, joined_fd: int, flags: int, born_fd: int)
     try:
         cgroups.enter(cell.joinable)
         cgroup_fd = _namespace(joined_fd, "cgroup") if cell.spec.cgroupns.startswith("container:") else -1
-        wanted = sandbox.joined_namespaces(cell.spec)
+        wanted = namespaces.joined(cell.spec)
         # All are opened before the first is joined, and the user namespace comes last: it takes our rights away.
         opened = [(_namespace(joined_fd, name), flag) for name, flag in processes.NAMESPACES if wanted & flag]
         for namespace_fd, flag in opened:

@@ -23,7 +23,6 @@ from quiltctl.runtime.lifecycle import settle
 from quiltctl.runtime.lifecycle.failure import explain
 from quiltctl.runtime.linux import mounts, privileges, processes
 from quiltctl.runtime.shim import birth, folder
-from quiltctl.runtime.tree import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,6 +126,8 @@ def _do_without(
     """Begin again without a user namespace, where that was nobody's express wish and no file has its ids yet."""
     if not spec.userns_given and not settle.has_run(paths, spec.id):
         alone = {**order["spec"], "userns": "host", "uid_map": (), "gid_map": (), "fallback": str(error)}
+        from quiltctl.runtime.tree import remove_tree
+
         try:
             remove_tree(f"{paths.container(spec.id)}/upper")  # of a range that is given back
             _start_anew({**order, "spec": alone}, fds)

@@ -26,9 +26,9 @@ def prepare(ulimits: Sequence[Sequence[object]]) -> tuple[Limit, ...]:
         OSError: EPERM: this host does not let us raise what the user asked for; the filename says which.
     """
     wanted = [entry for entry in ulimits if entry[0] != HOST.name]
-    exact = {resource.RLIMIT_CORE: (0, 0), resource.RLIMIT_NOFILE: _nofile()}
-    if len(wanted) < len(ulimits):  # the caller's own, whatever they are
-        exact = {}
+    exact: dict[int, tuple[int, int]] = {}
+    if len(wanted) == len(ulimits):  # with `host` among them, the caller's own, whatever they are
+        exact = {resource.RLIMIT_CORE: (0, 0), resource.RLIMIT_NOFILE: _nofile()}
     for name, soft, hard in wanted:
         number = NUMBERS[str(name)]
         exact[number] = (int(str(soft)), int(str(hard)))

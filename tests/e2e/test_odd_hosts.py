@@ -70,6 +70,19 @@ def test_caller_whose_devices_are_limited_runs_containers(quilt: Quilt) -> None:
     assert (done.returncode, "devices.allow c 1:11 rwm" in done.stderr) == (125, True)
 
 
+def test_devices_are_denied_by_a_program_where_there_is_no_v1_controller(quilt: Quilt) -> None:
+    """As on a host with cgroup v2 alone: a node that real root has made inside opens only where a rule allows it."""
+    flags = "--network none --userns host --cap-add MKNOD"
+    # /dev/fuse: opening it asks for no capability.
+    look = "mknod /f c 10 229; (: < /f) 2>&1 | grep -o 'not permitted' || echo open; head -c 1 /dev/zero | wc -c"
+    script = (
+        f'umount {DEVICES}; $Q run --rm {flags} box sh -c "{look}";'
+        f" $Q run -d {flags} --name c box sleep 1000 >/dev/null;"
+        f' $Q exec c sh -c "{look}"; $Q run --rm {flags} --device-cgroup-rule "c 10:229 r" box sh -c "{look}"'
+    )
+    assert shell(quilt, script).stdout.splitlines() == ["not permitted", "1", "not permitted", "1", "open", "1"]
+
+
 def test_container_of_an_older_version_takes_exec(quilt: Quilt) -> None:
     """It has no cgroup of its own for devices: the others are entered, and what is not there is left out."""
     quilt.ok("run", "-d", "--name", "c", *NONE, "--userns", "host", "box", "sleep", "1000")

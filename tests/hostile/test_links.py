@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import tarfile
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +11,7 @@ import pytest
 from tests.hostile.probes import NONE, NOTHING, Canary, cgroups_named, link, spoilt_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.e2e.conftest import Quilt
-
-
-@pytest.fixture
-def canary() -> Iterator[Canary]:
-    """Give a folder of the host to be spared. It is open to everybody: no mode shall save it."""
-    folder = Path(tempfile.mkdtemp(prefix="quilt-canary-"))
-    folder.chmod(0o755)
-    yield Canary(folder / "canary")
-    shutil.rmtree(folder)
 
 
 def leads_to(path: Path) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from quiltctl.model.spec import DEFAULT_CAPABILITIES
 from quiltctl.runtime.seccomp import cache
 
 if TYPE_CHECKING:
@@ -17,19 +18,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.needs("libseccomp")
 
-CAPABILITIES = [
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "NET_BIND_SERVICE",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYS_CHROOT",
-]
 CONFINED = """
 import os, sys
 import prctl
@@ -128,7 +116,7 @@ perl -e 'use POSIX; my $pid = fork; exit 0 unless $pid; waitpid $pid, 0; print "
 
 def confined(program: Path, *argv: str) -> subprocess.CompletedProcess[str]:
     """Run a command below our profile and with no_new_privs."""
-    program.write_bytes(cache.program(str(program.parent / "seccomp"), "default", CAPABILITIES))
+    program.write_bytes(cache.program(str(program.parent / "seccomp"), "default", DEFAULT_CAPABILITIES))
     line = [sys.executable, "-I", "-c", CONFINED, str(program), *argv]
     env = {**os.environ, "HOME": str(program.parent), "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
     return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60, env=env)

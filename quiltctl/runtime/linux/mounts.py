@@ -30,6 +30,8 @@ NOSUID = 0x02
 NODEV = 0x04
 NOEXEC = 0x08
 STRICTATIME = 0x20
+LOCKED = NOSUID | NODEV | NOEXEC
+"""What every mount of a kernel file system has."""
 _MS_REC = 1 << 14
 _MS_PRIVATE = 1 << 18
 _MNT_DETACH = 2

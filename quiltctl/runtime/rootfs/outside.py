@@ -88,25 +88,27 @@ def make(spec: Spec, container_dir: str, shm_fd: int, *, cgroup2: bool) -> Made:
     Raises:
         OSError: the kernel refuses one of them.
     """
-    locked = mounts.NOSUID | mounts.NODEV | mounts.NOEXEC
-    read_only = locked if spec.privileged else locked | mounts.RDONLY
-    shared = (
-        ("proc", spec.pid, locked),
-        ("sysfs", spec.network, read_only),
-        ("mqueue", spec.ipc, locked),
-        *((("cgroup2", spec.cgroupns, read_only),) if cgroup2 else ()),
-    )
+    modes = {"proc": spec.pid, "sysfs": spec.network, "mqueue": spec.ipc}
+    if cgroup2:
+        modes["cgroup2"] = spec.cgroupns
+    hosts = (kind for kind, mode in modes.items() if mode == "host")
     names = ("hosts", "hostname", *(("resolv.conf",) if spec.network == "host" else ()))
     sealed = mounts.RDONLY if spec.read_only else 0
     return Made(
         dev_fd=_make_dev(spec),
-        shm_fd=_open("/dev/shm", os.O_DIRECTORY, locked) if spec.ipc == "host" else shm_fd,  # noqa: S108
+        shm_fd=_open("/dev/shm", os.O_DIRECTORY, mounts.LOCKED) if spec.ipc == "host" else shm_fd,  # noqa: S108
         files={
             name: _open(f"{container_dir}/{name}", os.O_NOFOLLOW, mounts.NOSUID | mounts.NODEV | sealed)
             for name in names
         },
-        trees={kind: mounts.new_mount(kind, attributes=how) for kind, mode, how in shared if mode == "host"},
+        trees={kind: mounts.new_mount(kind, attributes=tree_attributes(spec, kind)) for kind in hosts},
     )
+
+
+def tree_attributes(spec: Spec, kind: str) -> int:
+    """Return how a kernel file system is mounted, by whoever does it: what the host could be changed by, read-only."""
+    closed = kind in {"sysfs", "cgroup2"} and not spec.privileged
+    return mounts.LOCKED | (mounts.RDONLY if closed else 0)
 
 
 def _make_dev(spec: Spec) -> int:

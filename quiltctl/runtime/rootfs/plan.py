@@ -12,8 +12,8 @@ import os
 from quiltctl.model.id_map import host_id
 from quiltctl.model.sysctl import DOMAIN_NAME
 from quiltctl.runtime.linux import mounts
+from quiltctl.runtime.rootfs.outside import tree_attributes
 from quiltctl.runtime.rootfs.steps import (
-    LOCKED,
     AttachFile,
     AttachTree,
     FillDev,
@@ -94,9 +94,8 @@ def _unmasked(path: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _kernel_trees(spec: Spec, made: Made, *, cgroup2: bool) -> tuple[Step, ...]:
-    locked = LOCKED if spec.privileged else LOCKED | mounts.RDONLY
-    trees = [_tree(made, "proc", "proc", LOCKED), _tree(made, "sysfs", "sys", locked)]
-    return (*trees, _tree(made, "cgroup2", "sys/fs/cgroup", locked)) if cgroup2 else tuple(trees)
+    trees = [_tree(spec, made, "proc", "proc"), _tree(spec, made, "sysfs", "sys")]
+    return (*trees, _tree(spec, made, "cgroup2", "sys/fs/cgroup")) if cgroup2 else tuple(trees)
 
 
 def _dev(spec: Spec, made: Made) -> tuple[Step, ...]:
@@ -107,16 +106,16 @@ def _dev(spec: Spec, made: Made) -> tuple[Step, ...]:
         AttachTree(made.dev_fd, "dev"),
         FillDev(),
         Mount("devpts", "dev/pts", options, mounts.NOSUID | mounts.NOEXEC),
-        Mount("tmpfs", "dev/shm", shm, LOCKED) if made.shm_fd < 0 else AttachTree(made.shm_fd, "dev/shm"),
-        _tree(made, "mqueue", "dev/mqueue", LOCKED),
+        Mount("tmpfs", "dev/shm", shm, mounts.LOCKED) if made.shm_fd < 0 else AttachTree(made.shm_fd, "dev/shm"),
+        _tree(spec, made, "mqueue", "dev/mqueue"),
     )
 
 
-def _tree(made: Made, kind: str, target: str, attributes: int) -> Step:
+def _tree(spec: Spec, made: Made, kind: str, target: str) -> Step:
     """Return the mount of a kernel file system: by the container, or of the host's namespace, made outside."""
     if kind in made.trees:
         return AttachTree(made.trees[kind], target)
-    return Mount(kind, target, (), attributes)
+    return Mount(kind, target, (), tree_attributes(spec, kind))
 
 
 def _cpus() -> list[str]:

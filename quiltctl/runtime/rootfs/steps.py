@@ -21,7 +21,6 @@ LINKS = (
     ("/proc/self/fd/2", "stderr"),
     ("pts/ptmx", "ptmx"),
 )
-LOCKED = mounts.NOSUID | mounts.NODEV | mounts.NOEXEC
 
 
 class Step(Value):
@@ -145,7 +144,7 @@ class ReadOnly(Step):
         target_fd = open_kernel_file(root_fd, self.target)
         if target_fd is None:
             return
-        mount_fd = mounts.clone_mount(target_fd, attributes=mounts.RDONLY | LOCKED, subject=f"/{self.target}")
+        mount_fd = mounts.clone_mount(target_fd, attributes=mounts.RDONLY | mounts.LOCKED, subject=f"/{self.target}")
         mounts.attach_mount(mount_fd, target_fd, subject=f"/{self.target}")
         os.close(mount_fd)
         os.close(target_fd)
@@ -170,7 +169,7 @@ class Mask(Step):
         if not stat.S_ISCHR(found.st_mode) or found.st_rdev != os.makedev(1, 3):
             raise OSError(22, "is not the null device", "/dev/null")
         empty = (("size", "0"), ("mode", "0555"), ("ro", None))
-        empty_fd = mounts.new_mount("tmpfs", empty, attributes=mounts.RDONLY | LOCKED)
+        empty_fd = mounts.new_mount("tmpfs", empty, attributes=mounts.RDONLY | mounts.LOCKED)
         for target in self.targets:
             target_fd = open_kernel_file(root_fd, target)
             if target_fd is None:

@@ -19,7 +19,6 @@ from quiltctl.runtime import cgroups, confinement, devices, limits, liveness, na
 from quiltctl.runtime.linux import files, mounts, pidfd, privileges, processes
 from quiltctl.runtime.rootfs import outside
 from quiltctl.runtime.rootfs.plan import plan
-from quiltctl.runtime.rootfs.steps import LOCKED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -206,7 +205,7 @@ def _shared_memory(spec: Spec, joined_fd: int) -> int:
     try:
         root_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         shm_fd = files.openat2(root_fd, "dev/shm", os.O_PATH | os.O_DIRECTORY, resolve=files.RESOLVE_NO_SYMLINKS)
-        return mounts.clone_mount(shm_fd, attributes=LOCKED, subject="/dev/shm")  # noqa: S108
+        return mounts.clone_mount(shm_fd, attributes=mounts.LOCKED, subject="/dev/shm")  # noqa: S108
     finally:
         processes.join(own_fd, processes.CLONE_NEWNS)
 

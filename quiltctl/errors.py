@@ -5,6 +5,7 @@
     ├─ NotFound           not_found           125   no such container, image, ...
     ├─ Ambiguous          ambiguous           125   a short id that fits several
     ├─ Conflict           conflict            125   the name, port or range is taken
+    │  └─ AddressInUse     address_in_use      126   a published port; the code is podman's
     ├─ WrongState         wrong_state         125   not running, already running, ...
     ├─ ImageError         image_failed        125   an archive that cannot be imported
     ├─ HostLacks          host_lacks          125   the kernel or the host cannot do it; always with a hint
@@ -71,6 +72,13 @@ class Conflict(QuiltError):
     """A name, a port or a range is taken."""
 
     code = "conflict"
+
+
+class AddressInUse(Conflict):
+    """A port of the host is taken. The code is podman's."""
+
+    code = "address_in_use"
+    exit_code = 126
 
 
 class WrongState(QuiltError):

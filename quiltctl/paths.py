@@ -57,6 +57,33 @@ class Paths(Value):
         """Return the cgroup, in every hierarchy, below which this root keeps its own."""
         return f"quilt-{self.tag}" if self.tag else "quilt"
 
+    @property
+    def link_prefix(self) -> str:
+        """Return what the names of this root's network interfaces begin with; nobody else's may."""
+        return f"q{self.tag}" if self.tag else "quilt"
+
+    def bridge(self, number: int) -> str:
+        """Return the name of a network's bridge: quilt0, quilt1, ..."""
+        return f"{self.link_prefix}b{number}" if self.tag else f"{self.link_prefix}{number}"
+
+    def host_interface(self, lease_id: int) -> str:
+        """Return the name of the host's end of a lease's veth; an interface has 15 characters.
+
+        No two leases have the same: sixty million come and go before a name comes again, where the root has a tag.
+        """
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+        text, rest = "", lease_id
+        while rest or not text:
+            rest, digit = divmod(rest, len(digits))
+            text = digits[digit] + text
+        room = 14 - len(self.link_prefix)
+        return f"{self.link_prefix}-{text[-room:]}"
+
+    @property
+    def nft_table(self) -> str:
+        """Return the name of this root's tables of nftables."""
+        return f"quilt_{self.tag}" if self.tag else "quilt"
+
 
 def find_paths(root: str | None) -> Paths:
     """Return the places below ``root``, else below ``$QUILT_ROOT``, else below the default.

@@ -53,6 +53,21 @@ class Spec(Value):
     """Whether the user named it: then it must exist; one that only the image names is made."""
     hostname: str = ""
     network: str = "none"
+    """none, host, ``container:ID``, or bridge: then the networks are those that the container is a member of."""
+    ports: tuple[dict[str, Any], ...] = ()
+    """What is asked to be published: host_ip (empty: all), host_port (0: any), container_port, protocol."""
+    expose: tuple[str, ...] = ()
+    """``PORT/PROTOCOL`` each."""
+    publish_all: bool = False
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    extra_hosts: tuple[str, ...] = ()
+    """``NAME:ADDRESS`` each; the address ``host-gateway`` is the host as the container sees it."""
+    no_hosts: bool = False
+    """Whether the image's own /etc/hosts stays."""
+    egress: tuple[str, ...] | None = None
+    """The destinations that it may speak to, as ``CIDR[:PORT[-PORT][/PROTOCOL]]``; None is what its networks say."""
     labels: dict[str, str] = {}  # noqa: RUF012 (values are not changed)
     annotations: dict[str, str] = {}  # noqa: RUF012
     init: bool = False

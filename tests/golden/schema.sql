@@ -1,4 +1,4 @@
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE allocation_moves (
     from_state TEXT NOT NULL,
@@ -95,6 +95,11 @@ CREATE INDEX containers_listed ON containers (
     created_at, id, name, generation, state, image_id, image_name, command, pid, pid_started, shim_pid, shim_started, boot_id,
     exit_code, exit_reason, oom_killed, error, auto_remove, started_at, finished_at
 );
+
+CREATE TRIGGER allocations_go_with_container AFTER DELETE ON containers
+BEGIN
+    DELETE FROM network_allocations WHERE container_id = OLD.id AND state = 'cleaned';
+END;
 
 CREATE TRIGGER container_begins BEFORE INSERT ON containers
 WHEN NEW.state <> 'created'
@@ -256,8 +261,8 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE network_allocations (
-    id             INTEGER PRIMARY KEY,
+CREATE TABLE "network_allocations" (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
     network_id     TEXT NOT NULL REFERENCES networks (id),
     container_id   TEXT NOT NULL,                           -- outlives the container's row until it is cleaned
     ip             TEXT NOT NULL,
@@ -265,21 +270,85 @@ CREATE TABLE network_allocations (
     mac            TEXT NOT NULL,
     host_interface TEXT NOT NULL CHECK (length(host_interface) <= 15),
     interface      TEXT NOT NULL CHECK (length(interface) <= 15),
-    ports          TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(ports)),
+    ports          TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(ports)),   -- [{host_ip, host_port, container_port, protocol}]
     state          TEXT NOT NULL DEFAULT 'allocated' CHECK (state IN ('allocated', 'active', 'cleanup_pending', 'cleaned')),
     allocated_at   INTEGER NOT NULL,
-    released_at    INTEGER
+    released_at    INTEGER,
+    egress         TEXT CHECK (egress IS NULL OR json_valid(egress))       -- the destinations allowed; NULL is all
 ) STRICT;
 
 CREATE INDEX network_allocations_by_container ON network_allocations (container_id);
 
+CREATE INDEX network_allocations_by_interface ON network_allocations (host_interface);
+
 CREATE UNIQUE INDEX network_allocations_leased ON network_allocations (network_id, ip) WHERE state <> 'cleaned';
+
+CREATE UNIQUE INDEX network_allocations_leased6 ON network_allocations (network_id, ip6) WHERE state <> 'cleaned' AND ip6 IS NOT NULL;
 
 CREATE TRIGGER allocation_moves_legally BEFORE UPDATE OF state ON network_allocations
 WHEN NOT EXISTS (SELECT 1 FROM allocation_moves WHERE from_state = OLD.state AND to_state = NEW.state)
 BEGIN
     SELECT RAISE (ABORT, 'illegal move of a network allocation');
 END;
+
+CREATE TRIGGER ports_are_returned AFTER UPDATE OF state ON network_allocations
+WHEN NEW.state = 'cleaned'
+BEGIN
+    DELETE FROM published_ports WHERE allocation_id = NEW.id;
+END;
+
+CREATE TRIGGER ports_are_taken AFTER INSERT ON network_allocations
+WHEN NEW.ports <> '[]' AND NEW.state <> 'cleaned'
+BEGIN
+    INSERT INTO published_ports (protocol, host_ip, host_port, allocation_id)
+    SELECT value ->> '$.protocol', value ->> '$.host_ip', value ->> '$.host_port', NEW.id FROM json_each(NEW.ports);
+END;
+
+CREATE TABLE network_joins (
+    container_id TEXT PRIMARY KEY REFERENCES containers (id) ON DELETE CASCADE,
+    owner_id     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX network_joins_by_owner ON network_joins (owner_id);
+
+CREATE TABLE network_memberships (
+    container_id TEXT    NOT NULL REFERENCES containers (id) ON DELETE CASCADE,
+    network_id   TEXT    NOT NULL REFERENCES networks (id),
+    position     INTEGER NOT NULL CHECK (position >= 0),    -- the first is asked for the way out
+    interface    TEXT    NOT NULL CHECK (length(interface) <= 15),
+    ip           TEXT,
+    ip6          TEXT,
+    mac          TEXT,
+    aliases      TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(aliases)),
+    PRIMARY KEY (container_id, network_id),
+    UNIQUE (container_id, interface)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX network_memberships_by_network ON network_memberships (network_id);
+
+CREATE TRIGGER network_connected AFTER INSERT ON network_memberships
+WHEN EXISTS (SELECT 1 FROM containers WHERE id = NEW.container_id AND (generation > 0 OR created_at < changed_at))
+BEGIN
+    INSERT INTO events (at, kind, action, object_id, name, attributes)
+    SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000,
+           'network', 'connect', n.id, n.name, json_object('container', NEW.container_id)
+    FROM networks AS n WHERE n.id = NEW.network_id;
+END;
+
+CREATE TRIGGER network_disconnected AFTER DELETE ON network_memberships
+WHEN EXISTS (SELECT 1 FROM containers WHERE id = OLD.container_id)
+BEGIN
+    INSERT INTO events (at, kind, action, object_id, name, attributes)
+    SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000,
+           'network', 'disconnect', n.id, n.name, json_object('container', OLD.container_id)
+    FROM networks AS n WHERE n.id = OLD.network_id;
+END;
+
+CREATE VIEW network_overview AS
+SELECT substr(n.id, 1, 12) AS short_id, n.id, n.name, n.bridge, n.subnet, n.gateway, n.subnet6, n.internal,
+       (SELECT count(*) FROM network_allocations AS a WHERE a.network_id = n.id AND a.state <> 'cleaned') AS leased,
+       strftime('%Y-%m-%dT%H:%M:%SZ', n.created_at / 1000000000, 'unixepoch') AS created
+FROM networks AS n;
 
 CREATE TABLE networks (
     id          TEXT PRIMARY KEY CHECK (length(id) = 64 AND id NOT GLOB '*[^0-9a-f]*'),
@@ -292,7 +361,20 @@ CREATE TABLE networks (
     internal    INTEGER NOT NULL DEFAULT 0 CHECK (internal IN (0, 1)),
     config      TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(config)),
     created_at  INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+, ip_range TEXT, nat INTEGER NOT NULL DEFAULT 1 CHECK (nat IN (0, 1)), names INTEGER NOT NULL DEFAULT 1 CHECK (names IN (0, 1)), mtu INTEGER NOT NULL DEFAULT 0 CHECK (mtu >= 0), last_leased TEXT) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER network_created AFTER INSERT ON networks
+BEGIN
+    INSERT INTO events (at, kind, action, object_id, name, attributes)
+    VALUES (NEW.created_at, 'network', 'create', NEW.id, NEW.name, json_object('driver', 'bridge', 'subnet', NEW.subnet));
+END;
+
+CREATE TRIGGER network_removed AFTER DELETE ON networks
+BEGIN
+    INSERT INTO events (at, kind, action, object_id, name, attributes)
+    VALUES (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000,
+            'network', 'remove', OLD.id, OLD.name, json_object('driver', 'bridge', 'subnet', OLD.subnet));
+END;
 
 CREATE VIEW open_cleanup AS
 SELECT t.id, t.container_id, t.type, t.resource, t.state, t.attempts, t.last_error, t.created_at, t.changed_at
@@ -321,6 +403,16 @@ WHEN OLD.state <> 'monitoring' OR NEW.state = 'monitoring'
 BEGIN
     SELECT RAISE (ABORT, 'illegal move of a process monitor');
 END;
+
+CREATE TABLE published_ports (
+    protocol      TEXT    NOT NULL CHECK (protocol IN ('tcp', 'udp')),
+    host_ip       TEXT    NOT NULL,                         -- empty: every address of the host
+    host_port     INTEGER NOT NULL CHECK (host_port BETWEEN 1 AND 65535),
+    allocation_id INTEGER NOT NULL REFERENCES network_allocations (id) ON DELETE CASCADE,
+    PRIMARY KEY (protocol, host_ip, host_port)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX published_ports_by_allocation ON published_ports (allocation_id);
 
 CREATE TABLE sqlite_sequence(name,seq);
 

@@ -1,4 +1,4 @@
-"""Names of containers: the rule, and names for those that were given none."""
+"""Names of containers and networks: the rule, and names for containers that were given none."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ ADJECTIVES = tuple(_ADJECTIVES.split())
 NOUNS = tuple(_NOUNS.split())
 
 
-def check_name(text: str) -> str:
-    """Return the name when a container may have it. The database holds the same rule.
+def check_name(text: str, what: str = "container") -> str:
+    """Return the name when a container may have it. The database holds the same rule. ``what`` is who else may not.
 
     Raises:
         UsageError: it may not; the hint has the rule.
@@ -41,7 +41,7 @@ def check_name(text: str) -> str:
     if text and text[0] in _LETTERS_AND_DIGITS and len(text) <= MAX_LENGTH and _ALLOWED.issuperset(text):
         return text
     shown = ascii(text) if len(text) <= MAX_LENGTH else f"{text[:20]!a} and {len(text) - 20} characters more"
-    raise UsageError(f"{shown} cannot be the name of a container", hint=f"a name is {RULE}")
+    raise UsageError(f"{shown} cannot be the name of a {what}", hint=f"a name is {RULE}")
 
 
 def random_name(choose: Callable[[Sequence[str]], str]) -> str:

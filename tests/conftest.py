@@ -6,8 +6,10 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 
 from quiltctl.db.connection import kept, open_to_write
 from quiltctl.paths import Paths
+from quiltctl.runtime.linux import netlink, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,6 +93,43 @@ def _connections_end_with_the_test() -> Iterator[None]:
     while len(kept) > before:
         with contextlib.suppress(sqlite3.ProgrammingError):  # opened by a thread, which has ended
             kept.pop().close()
+
+
+@pytest.fixture
+def own_network() -> Iterator[None]:
+    """Put the test, and whatever it starts, into a network namespace of its own, with loopback alone."""
+    require("root")
+    before_fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    processes.leave(processes.CLONE_NEWNET)
+    socket = netlink.open_socket()
+    netlink.ask(socket, (netlink.raise_link(netlink.index_of(socket, "lo")),))
+    socket.close()
+    yield
+    processes.join(before_fd, processes.CLONE_NEWNET)
+    os.close(before_fd)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_machine_keeps_its_network() -> Iterator[None]:
+    """Fail the session when the machine's own interfaces, routes, firewall or forwarding are not as they were."""
+    before = _network_of_the_machine()
+    yield
+    assert _network_of_the_machine() == before
+
+
+def _network_of_the_machine() -> dict[str, str]:
+    commands = ("ip -o link", "ip -o addr", "ip route show table all", "ip -6 route show table all", "nft list ruleset")
+    found = {}
+    for command in commands:
+        if shutil.which(command.split()[0]) is None:
+            continue
+        text = subprocess.run(command.split(), capture_output=True, text=True, check=False).stdout
+        # Addresses from DHCP and router advertisements say how long they still last.
+        found[command] = re.sub(r"(valid_lft|preferred_lft|expires) \w+", "", text)
+    for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+        path = Path("/proc/sys/net") / name
+        found[name] = path.read_text(encoding="ascii") if path.exists() else ""
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,11 @@ OPTIONS: tuple[Parameter, ...] = (
     Option(("--hostname", "-h"), "Set the host name; without, it is the short id.", metavar="NAME"),
     Option(("--entrypoint",), "Replace the image's entrypoint: a program, or a JSON array.", metavar="PROGRAM"),
     Option(
-        ("--network", "--net"), "The network: none or host.", choices=("none", "host"), default="none", metavar="MODE"
+        ("--network", "--net"),
+        "The network: none or host.",
+        choices=("none", "host", "bridge"),
+        default="none",
+        metavar="MODE",
     ),
     Option(("--label", "-l"), "Set a label.", multiple=True, metavar="KEY=VALUE"),
     Option(("--label-file",), "Read labels from a file.", multiple=True, metavar="FILE", completes="file"),

@@ -8,6 +8,7 @@ from quiltctl.commands import _container_options as container_options
 from quiltctl.commands import _namespace_options as namespace_options
 from quiltctl.commands._import_progress import image_with_progress
 from quiltctl.db.connection import open_to_write
+from quiltctl.model.membership import Wanted
 from quiltctl.model.parameters import Flag, Option, Verb
 from quiltctl.runtime import relay
 from quiltctl.runtime.lifecycle import spawn, start
@@ -71,7 +72,8 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     # Before there is anything to end: a Ctrl-C from here on is the program's.
     signals_fd = relay.catch_signals() if sig_proxy and not detach else -1
     streams = None if detach else attach or ("stdin", "stdout", "stderr")
-    begun = start.create_and_start(paths, connection, spec, shim, streams)
+    networking = start.Networking(wanted=(Wanted("quilt0", "eth0"),) if spec.network == "bridge" else ())
+    begun = start.create_and_start(paths, connection, spec, shim, streams, networking)
     if detach:
         run = begun.wait()
         container_options.warn_of_fallback(run.fallback)

@@ -99,7 +99,7 @@ def _start(
     spec = spec_from({**document, "name": container.name})
     shim = spawn.spawn(paths, attached=streams is not None, nested=spawn.is_nested(spec))
     signals_fd = relay.catch_signals() if streams is not None and proxy_signals else -1
-    begun = start.start(paths, connection, spec, shim, streams)
+    begun = start.start(paths, connection, spec, shim, streams, start.Networking())
     if streams is not None:
         # Imported while the container is being built, so for nothing.
         from quiltctl.runtime.lifecycle.attend import attend

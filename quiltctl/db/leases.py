@@ -212,7 +212,7 @@ def endpoints(connection: sqlite3.Connection) -> tuple[Endpoint, ...]:
 _ENDPOINTS = (
     "SELECT a.id, a.container_id, n.name, n.bridge, n.subnet, n.gateway, coalesce(n.subnet6, ''),"
     " coalesce(n.gateway6, ''), n.mtu, n.nat, n.internal, a.host_interface, a.interface, a.ip, coalesce(a.ip6, ''),"
-    " a.mac, a.ports, a.egress"
+    " a.mac, a.ports, a.egress, n.id, n.names"
     " FROM network_allocations AS a JOIN networks AS n ON n.id = a.network_id"
     " LEFT JOIN network_memberships AS m ON m.container_id = a.container_id AND m.network_id = a.network_id"
 )
@@ -220,7 +220,7 @@ _ENDPOINTS = (
 
 def _endpoint(row: Sequence[Any]) -> Endpoint:
     facts = dict(zip(Endpoint._fields, row, strict=True))
-    for flag in ("nat", "internal"):
+    for flag in ("nat", "internal", "names"):
         facts[flag] = bool(facts[flag])
     facts["ports"] = tuple(decode(facts["ports"]))
     facts["egress"] = None if facts["egress"] is None else tuple(decode(facts["egress"]))

@@ -35,6 +35,9 @@ class Endpoint(Value):
     """Each: host_ip (empty: all), host_port, container_port, protocol."""
     egress: tuple[str, ...] | None
     """The destinations that it may speak to, as ``CIDR[:PORT[-PORT][/PROTOCOL]]``; None is all, () is none."""
+    network_id: str = ""
+    names: bool = False
+    """Whether the containers of the network find each other by name."""
 
 
 def routed(endpoints: tuple[Endpoint, ...]) -> Endpoint | None:

@@ -130,7 +130,7 @@ def store(rootfs_tar: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def quilt(store: Path, request: pytest.FixtureRequest) -> Iterator[Quilt]:
+def quilt(store: Path, own_network: None, request: pytest.FixtureRequest) -> Iterator[Quilt]:  # noqa: ARG001 (it comes first)
     """Give the command over a root of its own with the image ``box``; end what the test has left running."""
     request.getfixturevalue("needs")("root", "overlay", "busybox")
     folder = Path(tempfile.mkdtemp(prefix="quilt-e2e-"))

@@ -16,6 +16,7 @@ import marshal
 import os
 
 from quiltctl.errors import HostLacks, KernelError, QuiltError
+from quiltctl.model.endpoint import Endpoint
 from quiltctl.model.spec import Spec
 from quiltctl.paths import Paths
 from quiltctl.runtime import interpreter, limits, program
@@ -92,7 +93,8 @@ def _bear(paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int,
         QuiltError: it has not; the error says why.
         NoUserNamespace, OSError: something could not be made.
     """
-    folder.prepare(paths.container(spec.id), spec, order["log_dir"], f"{paths.layers}/{spec.layers[-1]}")
+    endpoints = tuple(Endpoint(**facts) for facts in order.get("endpoints", ()))
+    folder.prepare(paths.container(spec.id), spec, order["log_dir"], f"{paths.layers}/{spec.layers[-1]}", endpoints)
     born = birth.launch(paths, spec, stdio_fds, order["joined"])
     with open(born.failure_fd, "rb") as file:
         told = file.read()

@@ -81,9 +81,11 @@ def peers(connection: sqlite3.Connection, container_id: str) -> list[Member]:
 def networks_of(connection: sqlite3.Connection, container_id: str) -> list[str]:
     """Return the networks with names that a container has an address in, or shares with the one it has joined."""
     rows = connection.execute(
-        "SELECT DISTINCT a.network_id FROM network_allocations AS a JOIN networks AS n ON n.id = a.network_id"  # noqa: S608
-        " WHERE a.container_id IN (?1, (SELECT owner_id FROM network_joins WHERE container_id = ?1))"
-        f" AND n.names = 1 AND {_LIVE} ORDER BY a.network_id",
+        "SELECT DISTINCT a.network_id"  # noqa: S608
+        " FROM (SELECT ?1 AS id UNION ALL SELECT owner_id FROM network_joins WHERE container_id = ?1) AS w"
+        " CROSS JOIN network_allocations AS a ON a.container_id = w.id"
+        " CROSS JOIN networks AS n ON n.id = a.network_id"
+        f" WHERE n.names = 1 AND {_LIVE} ORDER BY a.network_id",
         (container_id,),
     )
     return [row[0] for row in rows]

@@ -94,11 +94,12 @@ def _bear(paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int,
         QuiltError: it has not; the error says why.
         NoUserNamespace, OSError: something could not be made.
     """
-    folder.prepare(paths.container(spec.id), spec, order["log_dir"], f"{paths.layers}/{spec.layers[-1]}")
+    endpoints = tuple(Endpoint(**facts) for facts in order["endpoints"])
+    folder.prepare(paths.container(spec.id), spec, order["log_dir"], f"{paths.layers}/{spec.layers[-1]}", endpoints)
     born = birth.launch(paths, spec, stdio_fds, order["joined"])
     if spec.network == "bridge":
         # While it builds its root.
-        _connect(paths, tuple(Endpoint(**fields) for fields in order["endpoints"]), born)
+        _connect(paths, endpoints, born)
     born.gate.close()
     with open(born.failure_fd, "rb") as file:
         told = file.read()

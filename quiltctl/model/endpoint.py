@@ -40,6 +40,17 @@ class Endpoint(Value):
     """Whether the containers of the network find each other by name."""
 
 
+class Wire(Value):
+    """What of a network the firewall goes by; an endpoint has these fields as well."""
+
+    bridge: str
+    subnet: str
+    subnet6: str
+    """Empty without IPv6."""
+    nat: bool
+    internal: bool
+
+
 def routed(endpoints: tuple[Endpoint, ...]) -> Endpoint | None:
     """Return the one that leads out, and by which ports come in: the first that is not internal."""
     return next((endpoint for endpoint in endpoints if not endpoint.internal), None)

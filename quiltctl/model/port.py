@@ -39,17 +39,17 @@ def parse_publish(texts: Iterable[str]) -> tuple[dict[str, Any], ...]:
     return ports
 
 
-def parse_expose(texts: Iterable[str]) -> tuple[str, ...]:
+def parse_expose(texts: Iterable[str], what: str) -> tuple[str, ...]:
     """Return the ports that ``PORT[-PORT][/PROTOCOL]`` each come to, as ``PORT/PROTOCOL``, each once.
 
     Raises:
-        UsageError: one is not written so.
+        UsageError: one is not written so; ``what`` names the option.
     """
     found: dict[str, None] = {}
     for text in texts:
-        what = f'invalid port "{text}" for --expose'
-        numbers, protocols = _parted(text, what)
-        first, last = _range(numbers, what)
+        invalid = f'invalid port "{text}" for {what}'
+        numbers, protocols = _parted(text, invalid)
+        first, last = _range(numbers, invalid)
         found |= dict.fromkeys(f"{port}/{protocol}" for port in range(first, last + 1) for protocol in protocols)
     return tuple(found)
 

@@ -124,7 +124,7 @@ def test_other_ports_of_the_host_do_not_collide(texts: tuple[str, ...]) -> None:
 
 def test_exposed_ports_are_read_once_each() -> None:
     """A range is its ports, tcp where nothing is said."""
-    assert parse_expose(["80", "80/tcp", "53/udp", "8000-8001", "8001-8002/udp"]) == (
+    assert parse_expose(["80", "80/tcp", "53/udp", "8000-8001", "8001-8002/udp"], "--expose") == (
         *("80/tcp", "53/udp", "8000/tcp", "8001/tcp"),
         *("8001/udp", "8002/udp"),
     )
@@ -134,7 +134,7 @@ def test_exposed_ports_are_read_once_each() -> None:
 def test_exposed_port_that_is_none_is_refused(text: str) -> None:
     """No address and no port of the host stands there."""
     with pytest.raises(UsageError, match="for --expose"):
-        parse_expose([text])
+        parse_expose([text], "--expose")
 
 
 def test_exposed_ports_are_published_at_random_but_those_that_are_published() -> None:

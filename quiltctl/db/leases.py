@@ -227,6 +227,23 @@ def _endpoint(row: Sequence[Any]) -> Endpoint:
     return Endpoint(**facts)
 
 
+def stale(connection: sqlite3.Connection) -> list[str]:
+    """Return the ids of containers that have a lease and do not run, or are gone."""
+    rows = connection.execute(
+        "SELECT DISTINCT a.container_id FROM network_allocations AS a"
+        " LEFT JOIN containers AS c ON c.id = a.container_id"
+        " WHERE a.state <> 'cleaned' AND (c.id IS NULL OR c.state NOT IN ('starting', 'running', 'paused'))"
+    )
+    return [row[0] for row in rows]
+
+
+def forget_orphans(connection: sqlite3.Connection) -> None:
+    """Delete the leases that are over, of containers that are gone."""
+    connection.execute(
+        "DELETE FROM network_allocations WHERE state = 'cleaned' AND container_id NOT IN (SELECT id FROM containers)"
+    )
+
+
 def of_network(connection: sqlite3.Connection, network_id: str) -> list[Lease]:
     """Return the leases of a network that are not over, in the order in which they were given."""
     rows = connection.execute(

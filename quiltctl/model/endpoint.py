@@ -41,7 +41,7 @@ class Endpoint(Value):
 
 
 class Wire(Value):
-    """What of a network the firewall goes by; an endpoint has these fields as well."""
+    """What of a network its bridge and the firewall are made by; an endpoint has these fields as well."""
 
     bridge: str
     subnet: str
@@ -49,6 +49,10 @@ class Wire(Value):
     """Empty without IPv6."""
     nat: bool
     internal: bool
+    network: str = ""
+    gateway: str = ""
+    gateway6: str = ""
+    mtu: int = 0
 
 
 def routed(endpoints: tuple[Endpoint, ...]) -> Endpoint | None:

@@ -39,8 +39,6 @@ _IFLA_NET_NS_FD = 28
 _IFLA_INFO_KIND = 1
 _IFLA_INFO_DATA = 2
 _VETH_INFO_PEER = 1
-_IFLA_BR_NF_CALL_IPTABLES = 36
-_IFLA_BR_NF_CALL_IP6TABLES = 37
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
 _IFA_BROADCAST = 4
@@ -134,13 +132,6 @@ def add_veth(name: str, bridge_index: int, mtu: int, netns_fd: int, peer: str, p
         _attribute(_IFLA_LINKINFO, _text(_IFLA_INFO_KIND, "veth") + data),
     )
     return Request(_RTM_NEWLINK, _CREATE | _EXCL, _link(0, *ours), f"veth {name}")
-
-
-def filter_bridge(name: str) -> Request:
-    """Ask that what a bridge passes between its ports goes through the firewall as well; br_netfilter does that."""
-    calls = b"".join(_attribute(kind, b"\1") for kind in (_IFLA_BR_NF_CALL_IPTABLES, _IFLA_BR_NF_CALL_IP6TABLES))
-    info = _attribute(_IFLA_LINKINFO, _text(_IFLA_INFO_KIND, "bridge") + _attribute(_IFLA_INFO_DATA, calls))
-    return Request(_RTM_NEWLINK, 0, _link(0, _text(_IFLA_IFNAME, name), info), f"filter {name}")
 
 
 def raise_link(index: int) -> Request:

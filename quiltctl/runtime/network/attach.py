@@ -12,49 +12,56 @@ from quiltctl import errors
 from quiltctl.model.endpoint import mac_of
 from quiltctl.model.subnet import parse_subnet
 from quiltctl.runtime.linux import netlink, processes
+from quiltctl.runtime.network import firewall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
     from collections.abc import Sequence
 
-    from quiltctl.model.endpoint import Endpoint
+    from quiltctl.model.endpoint import Endpoint, Wire
+    from quiltctl.paths import Paths
 
 _DEFAULT_MTU = 1500
 
 
-def attach(endpoints: Sequence[Endpoint], netns_fd: int, *, way_out: Endpoint | None) -> None:
-    """Wire a network namespace to the networks of these endpoints, making the bridges that are missing.
+def connect(paths: Paths, endpoints: Sequence[Endpoint], netns_fd: int, *, way_out: Endpoint | None) -> None:
+    """Bring a network namespace into the networks of these endpoints: bridge, firewall, wire.
 
-    ``way_out`` is the one by which the default route goes.
+    ``way_out`` is the one by which the default route goes. The wire comes last: what must not get through the firewall
+    finds no gap.
 
     Raises:
         OSError: the kernel refuses something; the filename says what.
         Conflict: a bridge has to be made, and by now its subnet overlaps with another one of the host.
+        HostLacks, KernelError: the firewall cannot be had.
     """
     host = netlink.open_socket()
     try:
         for endpoint in endpoints:
+            ensure_bridge(host, endpoint)
+        firewall.ensure(paths, endpoints)
+        for endpoint in endpoints:
+            firewall.admit(paths, endpoint)
             _attach(host, endpoint, netns_fd, leads_out=endpoint is way_out)
     finally:
         host.close()
 
 
 def _attach(host: _socket.socket, endpoint: Endpoint, netns_fd: int, *, leads_out: bool) -> None:
-    bridge_index = ensure_bridge(host, endpoint)
     inside = _open_inside(netns_fd, ipv6=bool(endpoint.ip6))
     try:
         mtu = netlink.mtu_of(host, endpoint.bridge) or _DEFAULT_MTU
-        names = (endpoint.host_interface, bridge_index, mtu, netns_fd, endpoint.interface, endpoint.mac)
-        netlink.ask(host, (netlink.add_veth(*names),))
+        ours = (endpoint.host_interface, netlink.index_of(host, endpoint.bridge), mtu)
+        netlink.ask(host, (netlink.add_veth(*ours, netns_fd, endpoint.interface, endpoint.mac),))
         index = netlink.index_of(inside, endpoint.interface)
         netlink.ask(inside, _inside(endpoint, index, leads_out=leads_out))
     finally:
         inside.close()
 
 
-def ensure_bridge(host: _socket.socket, endpoint: Endpoint) -> int:
-    """Return the index of the network's bridge, which is made where it is missing, and has its addresses afterwards.
+def ensure_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> None:
+    """Make the bridge of a network where it is missing; it has its addresses and is up afterwards.
 
     Whether an earlier one came to its end is not asked: what is there already is tolerated.
     """
@@ -64,8 +71,6 @@ def ensure_bridge(host: _socket.socket, endpoint: Endpoint) -> int:
     requests = [netlink.add_address(index, endpoint.gateway, parse_subnet(endpoint.subnet, "subnet").prefix)]
     if endpoint.subnet6:
         requests.append(netlink.add_address(index, endpoint.gateway6, parse_subnet(endpoint.subnet6, "subnet").prefix))
-    if endpoint.egress is not None:
-        requests.append(netlink.filter_bridge(endpoint.bridge))
     if not endpoint.internal:
         _set_sysctl("net/ipv4/ip_forward", "1")
         if endpoint.subnet6:
@@ -74,10 +79,9 @@ def ensure_bridge(host: _socket.socket, endpoint: Endpoint) -> int:
     _set_sysctl(f"net/ipv6/conf/{endpoint.bridge}/accept_ra", "0")
     _set_sysctl(f"net/ipv6/conf/{endpoint.bridge}/disable_ipv6", "0" if endpoint.subnet6 else "1")
     netlink.ask(host, requests)
-    return index
 
 
-def _make_bridge(host: _socket.socket, endpoint: Endpoint) -> int:
+def _make_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> int:
     from quiltctl.runtime.network import routes
 
     subnets = [parse_subnet(text, "subnet") for text in (endpoint.subnet, endpoint.subnet6) if text]

@@ -117,14 +117,10 @@ def _connect(paths: Paths, endpoints: tuple[Endpoint, ...], born: birth.Born) ->
     Raises:
         QuiltError, OSError: something could not be made.
     """
-    from quiltctl.runtime.network import attach, firewall
+    from quiltctl.runtime.network import attach
 
-    # The firewall first: what must not get through shall find no gap.
-    firewall.ensure(paths, endpoints)
-    for endpoint in endpoints:
-        firewall.admit(paths, endpoint)
     netns_fd = os.open(f"/proc/{born.host_pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    attach.attach(endpoints, netns_fd, way_out=routed(endpoints))
+    attach.connect(paths, endpoints, netns_fd, way_out=routed(endpoints))
     os.close(netns_fd)
     if any(endpoint.names for endpoint in endpoints):
         lease.tell_others(paths, open_to_write(paths), endpoints)

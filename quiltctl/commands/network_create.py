@@ -115,6 +115,8 @@ def _create(paths: Paths, connection: sqlite3.Connection, name: str, wish: dict[
     from quiltctl.runtime.lifecycle import create_network
     from quiltctl.runtime.network.routes import host_links, host_subnets
 
+    if name:
+        create_network.check_network_name(name)
     routes, bridge = host_subnets(), wish["bridge"]
     if ignore and networks.named(connection, name) is not None:
         return name

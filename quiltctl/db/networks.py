@@ -74,11 +74,12 @@ def find(connection: sqlite3.Connection, reference: str) -> Network:
         NotFound: there is none.
         Ambiguous: several ids begin so.
     """
-    found = named(connection, reference)
-    if found is not None:
-        return found
     rows = []
+    # Names and ids are ASCII; SQLite cannot even be asked for what is not UTF-8.
     if reference and reference.isascii():
+        found = named(connection, reference)
+        if found is not None:
+            return found
         rows = connection.execute(
             f"SELECT {_COLUMNS} FROM networks WHERE id >= ? AND id < ? ORDER BY id LIMIT 5",  # noqa: S608
             (reference, f"{reference}g"),

@@ -7,7 +7,7 @@ _quiltctl_at() {
         "")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="run create start stop kill wait rm exec rename ps inspect logs events images import tag rmi gc info version completion container image system monitor cleanup"
+            words="run create start stop kill wait rm exec rename ps inspect logs events images import tag rmi gc info version completion container image network system monitor cleanup"
             ;;
         "container")
             options="--root --log-level --help -h --version -v"
@@ -18,6 +18,11 @@ _quiltctl_at() {
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             words="exists import inspect ls prune rm tag"
+            ;;
+        "network")
+            options="--root --log-level --help -h --version -v"
+            valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            words="connect create disconnect exists inspect ls prune rm update"
             ;;
         "system")
             options="--root --log-level --help -h --version -v"
@@ -88,7 +93,7 @@ _quiltctl_at() {
             ;;
         "inspect" | "container inspect")
             options="--type --size -s --latest -l --format -f --json --root --log-level --help -h"
-            valued="--type=of:all,container,image --format=text -f=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            valued="--type=of:all,container,image,network --format=text -f=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="container*"
             ;;
         "logs" | "container logs")
@@ -160,6 +165,49 @@ _quiltctl_at() {
             options="--all -a --force -f --filter --root --log-level --help -h"
             valued="--filter=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             ;;
+        "network connect")
+            options="--alias --ip --ip6 --mac-address --root --log-level --help -h"
+            valued="--alias=text --ip=text --ip6=text --mac-address=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="network container"
+            ;;
+        "network create")
+            options="--driver -d --subnet --gateway --ip-range --ipam-driver --internal --ipv6 --label -l --opt -o --interface-name --disable-dns --dns --egress --ignore --root --log-level --help -h"
+            valued="--driver=text -d=text --subnet=text --gateway=text --ip-range=text --ipam-driver=text --label=text -l=text --opt=text -o=text --interface-name=text --dns=text --egress=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="text"
+            ;;
+        "network disconnect")
+            options="--force -f --root --log-level --help -h"
+            valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="network container"
+            ;;
+        "network exists")
+            options="--root --log-level --help -h"
+            valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="network"
+            ;;
+        "network inspect")
+            options="--format -f --json --verbose -v --root --log-level --help -h"
+            valued="--format=text -f=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="network*"
+            ;;
+        "network ls" | "network list")
+            options="--quiet -q --filter -f --format --json --no-trunc --noheading --root --log-level --help -h"
+            valued="--filter=text -f=text --format=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            ;;
+        "network prune")
+            options="--force -f --filter --root --log-level --help -h"
+            valued="--filter=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            ;;
+        "network rm" | "network remove")
+            options="--force -f --time -t --root --log-level --help -h"
+            valued="--time=text -t=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="network*"
+            ;;
+        "network update")
+            options="--egress --dns-add --dns-drop --root --log-level --help -h"
+            valued="--egress=text --dns-add=text --dns-drop=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="network"
+            ;;
         "system backup")
             options="--force -f --root --log-level --help -h"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
@@ -205,6 +253,7 @@ _quiltctl_offer() {
         container) _quiltctl_names "$begun" ps -a --noheading --format '{{.Names}}' ;;
         running) _quiltctl_names "$begun" ps --noheading --format '{{.Names}}' ;;
         image) _quiltctl_names "$begun" images --noheading --format '{{.Repository}}:{{.Tag}}' ;;
+        network) _quiltctl_names "$begun" network ls --noheading --format '{{.Name}}' ;;
         signal) compgen -W "HUP INT QUIT ABRT KILL USR1 USR2 ALRM TERM CHLD CONT STOP TSTP TTIN TTOU WINCH" -- "$begun" ;;
         shell) compgen -W "bash zsh fish" -- "$begun" ;;
         file) compgen -f -- "$begun" ;;

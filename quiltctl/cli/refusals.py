@@ -19,7 +19,7 @@ _CONTAINER = (
 _IMAGE = ("history", "load", "pull", "push", "save", "untag")
 
 LATER = {
-    (): (*_CONTAINER, *_IMAGE, "healthcheck", "metrics", "network", "volume"),
+    (): (*_CONTAINER, *_IMAGE, "healthcheck", "metrics", "volume"),
     ("container",): _CONTAINER,
     ("image",): _IMAGE,
     ("system",): ("df", "prune"),

@@ -22,3 +22,5 @@ CONTAINER = Argument("container", "Name, id, or the beginning of an id.", comple
 CONTAINERS = Argument(
     "containers", "Names, ids, or beginnings of ids.", required=False, multiple=True, completes="container"
 )
+NETWORK = Argument("network", "Name, id, or the beginning of an id.", completes="network")
+NETWORKS = Argument("networks", "Names, ids, or beginnings of ids.", multiple=True, completes="network")

@@ -1,4 +1,4 @@
-"""`quiltctl inspect`: everything about containers and images, as they are now. Nothing is written."""
+"""`quiltctl inspect`: everything about containers, images and networks, as they are now. Nothing is written."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
     from quiltctl.paths import Paths
 
+_KINDS = ("container", "image", "network")
+"""In the order in which a word is looked for."""
 VERB = Verb(
-    summary="Show everything about containers or images.",
-    description="A word is taken for a container first, then for an image. What is not found is told after the rest.",
+    summary="Show everything about containers, images or networks.",
+    description="A word is taken for a container first, then for an image, then for a network."
+    " What is not found is told after the rest.",
     parameters=(
-        Option(("--type",), "Look for one kind only.", choices=("all", "container", "image"), default="all"),
+        Option(("--type",), "Look for one kind only.", choices=("all", "container", "image", "network"), default="all"),
         Flag(("--size", "-s"), "Also how much containers wrote to disk: SizeRw and SizeRootFs."),
         LATEST,
         Option(("--format", "-f"), "Print with a Go template, or `json`.", metavar="FORMAT"),
@@ -81,23 +84,20 @@ def _wanted(connection: sqlite3.Connection, references: Sequence[str], *, latest
             raise NotFound("container", "--latest", hint="there is none yet")
         return (newest.id,)
     if not references:
-        raise UsageError("no names or ids were given", hint="write: quiltctl inspect CONTAINER or IMAGE")
+        raise UsageError("no names or ids were given", hint="write: quiltctl inspect CONTAINER, IMAGE or NETWORK")
     return references
 
 
 def _look_up(connection: sqlite3.Connection, paths: Paths, word: str, kind: str, *, size: bool) -> dict[str, Any]:
-    if kind != "image":
+    for one in _KINDS if kind == "all" else (kind,):
         try:
-            return _container(connection, paths, word, size=size)
+            if one == "container":
+                return _container(connection, paths, word, size=size)
+            return _image(connection, paths, word) if one == "image" else _network(connection, paths, word)
         except NotFound:
-            if kind == "container":
+            if kind != "all":
                 raise
-    try:
-        return _image(connection, paths, word)
-    except NotFound as error:
-        if kind == "image":
-            raise
-        raise NotFound("object", word, hint="see what there is with: quiltctl ps -a, quiltctl images") from error
+    raise NotFound("object", word, hint="see what there is with: quiltctl ps -a, quiltctl images, quiltctl network ls")
 
 
 def _container(connection: sqlite3.Connection, paths: Paths, word: str, *, size: bool) -> dict[str, Any]:
@@ -120,6 +120,23 @@ def _image(connection: sqlite3.Connection, paths: Paths, word: str) -> dict[str,
 
     image = images.find(connection, word)
     return image_document(paths, image, images.names_of(connection, image.id))
+
+
+def _network(connection: sqlite3.Connection, paths: Paths, word: str) -> dict[str, Any]:
+    from quiltctl.commands._network_document import containers_in, network_document
+    from quiltctl.commands._networks import find_network
+    from quiltctl.db import leases
+
+    network = find_network(connection, word)
+    running = []
+    for lease in leases.of_network(connection, network.id):
+        row = containers.get(connection, lease.container_id)
+        container = None if row is None else observe(connection, paths, row)
+        if container is not None and container.state in containers.LIVE:
+            running.append((container, lease))
+    document = network_document(network)
+    document["containers"] = containers_in(network, running)
+    return document
 
 
 def _show(documents: list[dict[str, Any]], format: str | None) -> None:

@@ -69,6 +69,12 @@ def all_tasks(connection: sqlite3.Connection) -> list[Task]:
     return [Task(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM cleanup_tasks ORDER BY id")]  # noqa: S608 (our own column names)
 
 
+def open_resources(connection: sqlite3.Connection, type: str) -> list[str]:
+    """Return the resources of one type that are not removed yet, whosever they are."""
+    rows = connection.execute("SELECT resource FROM cleanup_tasks WHERE state <> 'completed' AND type = ?", (type,))
+    return [row[0] for row in rows]
+
+
 def tasks_of(connection: sqlite3.Connection, container_id: str) -> list[Task]:
     """Return a container's tasks that are not completed, whether it lives or not."""
     rows = connection.execute(

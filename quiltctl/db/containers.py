@@ -234,6 +234,11 @@ def rename(connection: sqlite3.Connection, container_id: str, name: str) -> None
     )
 
 
+def touch(connection: sqlite3.Connection, container_id: str) -> None:
+    """Note that something of the container has changed now that is kept elsewhere, such as its networks."""
+    connection.execute("UPDATE containers SET changed_at = ? WHERE id = ?", (time.time_ns(), container_id))
+
+
 def delete(connection: sqlite3.Connection, container_id: str, generation: int) -> bool:
     """Delete the row of a container that has ended. Returns whether it was there, ended, and of this generation."""
     changed = connection.execute(

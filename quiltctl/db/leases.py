@@ -263,9 +263,12 @@ def port_owner(connection: sqlite3.Connection, protocol: str, host_ip: str, host
     return None if row is None else str(row[0])
 
 
-def set_egress(connection: sqlite3.Connection, container_id: str, egress: Sequence[str] | None) -> None:
-    """Write the destinations that a running container may speak to from now on."""
+def set_egress(
+    connection: sqlite3.Connection, container_id: str, egress: Sequence[str] | None, network_id: str | None = None
+) -> None:
+    """Write the destinations that a running container may speak to from now on, by one network or by all."""
     connection.execute(
-        "UPDATE network_allocations SET egress = ? WHERE container_id = ? AND state <> 'cleaned'",
-        (None if egress is None else encode(list(egress)), container_id),
+        "UPDATE network_allocations SET egress = ?1"
+        " WHERE container_id = ?2 AND (?3 IS NULL OR network_id = ?3) AND state <> 'cleaned'",
+        (None if egress is None else encode(list(egress)), container_id, network_id),
     )

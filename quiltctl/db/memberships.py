@@ -73,6 +73,18 @@ def of_network(connection: sqlite3.Connection, network_id: str) -> list[Membersh
     return [Membership(*row) for row in rows]
 
 
+def names_in(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """Return by network the names of the containers that are in it, whether they run or not."""
+    found: dict[str, list[str]] = {}
+    rows = connection.execute(
+        "SELECT m.network_id, c.name FROM network_memberships AS m JOIN containers AS c ON c.id = m.container_id"
+        " ORDER BY c.name"
+    )
+    for network_id, name in rows:
+        found.setdefault(network_id, []).append(name)
+    return found
+
+
 def delete(connection: sqlite3.Connection, container_id: str, network_id: str) -> bool:
     """Take a container out of a network. Returns whether it was in it."""
     return (

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import sqlite3
     from typing import Any
 
+DEFAULT = "quilt0"
+"""The name of the network of containers that ask for none."""
+
 
 class Network(Value):
     """What the database says of a network."""
@@ -72,11 +75,12 @@ def find(connection: sqlite3.Connection, reference: str) -> Network:
         NotFound: there is none.
         Ambiguous: several ids begin so.
     """
-    found = named(connection, reference)
-    if found is not None:
-        return found
     rows = []
+    # Names and ids are ASCII; SQLite cannot even be asked for what is not UTF-8.
     if reference and reference.isascii():
+        found = named(connection, reference)
+        if found is not None:
+            return found
         rows = connection.execute(
             f"SELECT {_COLUMNS} FROM networks WHERE id >= ? AND id < ? ORDER BY id LIMIT 5",  # noqa: S608
             (reference, f"{reference}g"),

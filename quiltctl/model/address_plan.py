@@ -81,6 +81,22 @@ def choose_range(subnet: Subnet, gateway: str, asked: str | None) -> str | None:
     return f"{Address(low, subnet.version)}-{Address(high, subnet.version)}"
 
 
+def check_asked(subnet: Subnet, gateway: str, asked: str, option: str) -> str:
+    """Return the address that a container asks for, in its canonical spelling; the range does not bound it.
+
+    Raises:
+        UsageError: no container can have it in this subnet.
+    """
+    address = parse_address(asked, option)
+    first, last = _usable(subnet)
+    if address.version != subnet.version or not first <= address.number <= last or str(address) == gateway:
+        raise UsageError(
+            f"the address {asked} of {option} is none that a container can have in {subnet}",
+            hint=f"choose one from {Address(first, subnet.version)} to {Address(last, subnet.version)}, not {gateway}",
+        )
+    return str(address)
+
+
 def _usable(subnet: Subnet) -> tuple[int, int]:
     """Return the first and last number that a host may have: not the subnet's own, nor in IPv4 the broadcast."""
     return subnet.first + 1, subnet.last - (subnet.version == 4)  # noqa: PLR2004 (IPv4)

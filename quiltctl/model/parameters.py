@@ -22,7 +22,7 @@ class Option(Value):
     """A name with a value: ``--time 5``, ``-t5``, ``--time=5``.
 
     The function gets ``kind`` or ``default``; with ``multiple`` a list, empty when not given.
-    ``completes`` names what the shell offers: container, running, image, file, directory, signal, or nothing.
+    ``completes`` names what the shell offers: container, running, image, network, file, directory, signal, or nothing.
     """
 
     names: tuple[str, ...]

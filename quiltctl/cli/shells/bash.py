@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NOTE, RUNNING, SHELLS, SIGNALS
+from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NETWORKS, NOTE, RUNNING, SHELLS, SIGNALS
 from quiltctl.model.parameters import Argument, Option
 
 TYPE_CHECKING = False
@@ -70,6 +70,7 @@ _quiltctl_offer() {{
         container) _quiltctl_names "$begun" {CONTAINERS} ;;
         running) _quiltctl_names "$begun" {RUNNING} ;;
         image) _quiltctl_names "$begun" {IMAGES} ;;
+        network) _quiltctl_names "$begun" {NETWORKS} ;;
         signal) compgen -W "{SIGNALS}" -- "$begun" ;;
         shell) compgen -W "{SHELLS}" -- "$begun" ;;
         file) compgen -f -- "$begun" ;;

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CONTAINERS = "ps -a --noheading --format '{{.Names}}'"
 RUNNING = "ps --noheading --format '{{.Names}}'"
 IMAGES = "images --noheading --format '{{.Repository}}:{{.Tag}}'"
+NETWORKS = "network ls --noheading --format '{{.Name}}'"
 """What prints the names to offer: 20 ms each, less than a keystroke."""
 
 SIGNALS = "HUP INT QUIT ABRT KILL USR1 USR2 ALRM TERM CHLD CONT STOP TSTP TTIN TTOU WINCH"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NOTE, RUNNING, SHELLS, SIGNALS
+from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NETWORKS, NOTE, RUNNING, SHELLS, SIGNALS
 from quiltctl.model.parameters import Option
 
 TYPE_CHECKING = False
@@ -16,6 +16,7 @@ OFFERS = {
     "container": "-a '(__quiltctl_list containers)'",
     "running": "-a '(__quiltctl_list running)'",
     "image": "-a '(__quiltctl_list images)'",
+    "network": "-a '(__quiltctl_list networks)'",
     "signal": f"-a '{SIGNALS}'",
     "shell": f"-a '{SHELLS}'",
     "file": "-F",
@@ -90,6 +91,8 @@ function __quiltctl_list
             quiltctl $root {RUNNING} 2>/dev/null
         case images
             quiltctl $root {IMAGES} 2>/dev/null
+        case networks
+            quiltctl $root {NETWORKS} 2>/dev/null
     end
 end
 """

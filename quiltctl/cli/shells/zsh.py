@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quiltctl.cli.metavar import metavar_of
-from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NOTE, RUNNING, SHELLS, SIGNALS
+from quiltctl.cli.shells.facts import CONTAINERS, IMAGES, NETWORKS, NOTE, RUNNING, SHELLS, SIGNALS
 from quiltctl.model.parameters import Argument, Option
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ ACTIONS = {
     "container": "_quiltctl_containers",
     "running": "_quiltctl_running",
     "image": "_quiltctl_images",
+    "network": "_quiltctl_networks",
     "signal": f"({SIGNALS})",
     "shell": f"({SHELLS})",
     "file": "_files",
@@ -100,6 +101,7 @@ _quiltctl-names() {{
 _quiltctl_containers() {{ _quiltctl-names {CONTAINERS} }}
 _quiltctl_running() {{ _quiltctl-names {RUNNING} }}
 _quiltctl_images() {{ _quiltctl-names {IMAGES} }}
+_quiltctl_networks() {{ _quiltctl-names {NETWORKS} }}
 """
 
 _MAIN = """\

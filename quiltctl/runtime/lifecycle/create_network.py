@@ -9,8 +9,8 @@ import os
 import time
 
 from quiltctl import errors
-from quiltctl.db import networks
-from quiltctl.db.networks import Network
+from quiltctl.db import cleanup, networks
+from quiltctl.db.networks import DEFAULT, Network
 from quiltctl.model.address_plan import check_subnet, choose_gateway, choose_range
 from quiltctl.model.document import encode
 from quiltctl.model.name import check_name
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     Routes = Sequence[tuple[Subnet, str]]
     Used = Sequence[tuple[Subnet, str]]
 
-DEFAULT = "quilt0"
-"""The network of containers that ask for none."""
 RESERVED = ("none", "host", "bridge", "default", "container", "private")
 """What ``--network`` understands as something else."""
 _DEFAULT_SUBNETS = tuple(f"10.{number}.0.0/16" for number in range(42, 74))
@@ -36,6 +34,8 @@ _MTU = (68, 65535)
 """RFC 791 asks for the first; the kernel takes no more than the second for a bridge."""
 _MTU6 = 1280
 _NAME_LENGTH = 15
+BRIDGE = "bridge "
+"""How the resource of a cleanup task begins that stands for a network's bridge."""
 
 
 def default(paths: Paths, connection: sqlite3.Connection, routes: Routes) -> Network:
@@ -146,11 +146,11 @@ def _bridge(paths: Paths, connection: sqlite3.Connection, asked: str | None, *, 
         Conflict: another network has it.
     """
     others = networks.list_all(connection)
-    taken = {network.bridge for network in others}
+    taken = {network.bridge for network in others} | removed_bridges(connection)
     if not asked:
         if not name:  # it is called as its bridge, so that must be nobody's name either
             taken |= {network.name for network in others}
-        numbers = range(0 if name == DEFAULT else 1, len(taken) + 2)
+        numbers = range(0 if name == DEFAULT else 1, 2 * len(taken) + 2)
         return next(free for free in map(paths.bridge, numbers) if free not in taken)
     wrong = len(asked) > _NAME_LENGTH or asked in {".", ".."} or not asked.isascii() or not asked.isprintable()
     if wrong or any(letter in "/: " for letter in asked) or asked.startswith(f"{paths.link_prefix}-"):
@@ -159,8 +159,17 @@ def _bridge(paths: Paths, connection: sqlite3.Connection, asked: str | None, *, 
             hint=f"at most {_NAME_LENGTH} characters, without blanks, slashes and colons, and not {paths.link_prefix}-",
         )
     if asked in taken:
-        raise errors.Conflict(f'the interface "{asked}" is another network\'s bridge', hint="choose another name")
+        raise errors.Conflict(
+            f'the interface "{asked}" is the bridge of another network, or of one that is not removed completely yet',
+            hint="choose another name",
+        )
     return asked
+
+
+def removed_bridges(connection: sqlite3.Connection) -> set[str]:
+    """Return the bridges of networks that are gone, but for these: who takes such a name would lose its bridge."""
+    resources = cleanup.open_resources(connection, "network")
+    return {text.removeprefix(BRIDGE) for text in resources if text.startswith(BRIDGE)}
 
 
 def _free(used: Used, text: str, version: int) -> Subnet:

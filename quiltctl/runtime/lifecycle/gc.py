@@ -15,7 +15,8 @@ from quiltctl.db import cleanup, containers, events, meta
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import cgroups, liveness
-from quiltctl.runtime.lifecycle import discard, observe, reap, remove, sweep_images, sweep_networks
+from quiltctl.runtime.lifecycle import discard, observe, reap, remove, remove_network, sweep_images, sweep_networks
+from quiltctl.runtime.lifecycle.create_network import BRIDGE
 from quiltctl.runtime.seccomp import cache
 from quiltctl.runtime.tree import remove_tree
 
@@ -90,7 +91,10 @@ def retry_tasks(paths: Paths, connection: sqlite3.Connection) -> list[Finding]:
 
 
 def _retry(paths: Paths, connection: sqlite3.Connection, container_id: str) -> Iterator[Finding]:
-    """Finish the tasks of one container: all of them when its row is gone, else its cgroup and what it leased."""
+    """Finish the tasks of a network, or of a container: all when its row is gone, else its cgroup and leases."""
+    if any(task.resource.startswith(BRIDGE) for task in cleanup.tasks_of(connection, container_id)):
+        yield Finding("network", container_id[:12], "removed", remove_network.finish(connection, container_id))
+        return
     unreleased = sweep_networks.release(paths, connection, container_id)
     if containers.get(connection, container_id) is None:
         problems = discard.discard_all(paths, connection, [container_id])

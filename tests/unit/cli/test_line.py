@@ -46,7 +46,7 @@ WRONG = [
     ("image lss", 'unknown command "image lss"', "did you mean ls? see: quiltctl image --help"),
     ("image ps", 'unknown command "image ps"', "see: quiltctl image --help"),
     ("attach web", '"attach" is not part of this version', "see: quiltctl --help"),
-    ("network ls", '"network" is not part of this version', "see: quiltctl --help"),
+    ("volume ls", '"volume" is not part of this version', "see: quiltctl --help"),
     ("image pull x", '"image pull" is not part of this version', "see: quiltctl image --help"),
     ("system prune", '"system prune" is not part of this version', "see: quiltctl system --help"),
     ("pod create", "quiltctl has no pods", "podman and Kubernetes have; here, each container stands for itself"),

@@ -101,7 +101,7 @@ def test_inspect_finds_what_is_meant(
     assert [document["Id"] for document in documents(capsys)] == ids
 
 
-HINT = "see what there is with: quiltctl ps -a, quiltctl images"
+HINT = "see what there is with: quiltctl ps -a, quiltctl images, quiltctl network ls"
 MISSING = f'Error: no such object: "nope"\nhint: {HINT}\n'
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from quiltctl.db import containers
+from quiltctl.db import containers, memberships, networks
 from quiltctl.db.connection import open_to_write, transaction
+from quiltctl.db.memberships import Membership
+from quiltctl.db.networks import Network
 
 if TYPE_CHECKING:
     import sqlite3
@@ -68,3 +70,51 @@ def move_to(connection: sqlite3.Connection, container_id: str, state: str) -> No
         return
     row = connection.execute("SELECT generation, state FROM containers WHERE id = ?", (container_id,)).fetchone()
     containers.move(connection, container_id, row["generation"], (row["state"],), state, **FACTS[state])
+
+
+@pytest.fixture
+def network(connection: sqlite3.Connection) -> Callable[..., Network]:
+    """Give a function that adds the network of a number, 10.N.0.0/24 on bridge bN, and returns it."""
+
+    def add_network(number: int, **given: Any) -> Network:
+        facts: dict[str, Any] = {
+            "id": f"{number:x}".rjust(64, "e"),
+            "name": f"n{number}",
+            "bridge": f"b{number}",
+            "subnet": f"10.{number}.0.0/24",
+            "gateway": f"10.{number}.0.1",
+            "subnet6": None,
+            "gateway6": None,
+            "internal": 0,
+            "config": "{}",
+            "created_at": 1000 + number,
+            "ip_range": None,
+            "nat": 1,
+            "names": 1,
+            "mtu": 0,
+            "last_leased": None,
+            **given,
+        }
+        made = Network(**facts)
+        with transaction(connection):
+            networks.insert(connection, made)
+        return made
+
+    return add_network
+
+
+@pytest.fixture
+def join(connection: sqlite3.Connection) -> Callable[..., Membership]:
+    """Give a function that puts a container into a network, as its next interface, and returns the membership."""
+
+    def join_network(container_id: str, network: Network, **given: Any) -> Membership:
+        position = len(memberships.of_container(connection, container_id))
+        facts: dict[str, Any] = {"ip": None, "ip6": None, "mac": None, "aliases": "[]", "interface": f"eth{position}"}
+        member = Membership(
+            **{"container_id": container_id, "network_id": network.id, "position": position, **facts, **given}
+        )
+        with transaction(connection):
+            memberships.insert(connection, member)
+        return member
+
+    return join_network

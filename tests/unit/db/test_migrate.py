@@ -110,6 +110,16 @@ def test_upgrade_from_the_first_version_keeps_every_row(first_version: sqlite3.C
     fresh.close()
 
 
+def test_upgrade_keeps_what_is_leased(first_version: sqlite3.Connection) -> None:
+    """A lease of the first version is what it was, with nothing new in it, and still guards its address."""
+    migrate.upgrade(first_version)
+    rows = [tuple(row) for row in first_version.execute("SELECT * FROM network_allocations")]
+    assert rows == [(1, "a" * 64, "a" * 64, "10.42.0.2", None, "m", "v", "eth0", "[]", "active", 1, None, None)]
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        first_version.execute("INSERT INTO network_allocations SELECT 2, network_id, 'c', ip, ip6, mac, 'w', interface,"
+                              " ports, state, 1, NULL, NULL FROM network_allocations")  # fmt: skip
+
+
 def test_upgrade_brings_an_older_file_up_to_date(
     quilt_root: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers, id_ranges, monitors
+from quiltctl.db import cleanup, containers, id_ranges, leases, memberships, monitors, networks
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
+
+    from quiltctl.db.memberships import Membership
+    from quiltctl.db.networks import Network
+    from quiltctl.paths import Paths
 
 
 @pytest.fixture
@@ -99,3 +103,34 @@ def test_lease_and_its_return_scan_nothing(
         id_ranges.give_back(connection, owner)
 
     assert [step for step in plan_of(live) if step.startswith("SCAN")] == []
+
+
+def test_life_of_an_address_scans_nothing(
+    quilt_root: Paths,
+    connection: sqlite3.Connection,
+    add: Callable[..., str],
+    network: Callable[..., Network],
+    join: Callable[..., Membership],
+    plan_of: Callable[[Callable[[], object]], list[str]],
+) -> None:
+    """What every start and every end asks of networks goes by an index, however many containers there are."""
+    container_id, app = add(1), network(1)
+    member = join(container_id, app)
+    port = {"host_ip": "", "host_port": 80, "container_port": 8080, "protocol": "tcp"}
+
+    def live() -> None:
+        networks.named(connection, "n1")
+        memberships.of_container(connection, container_id)
+        memberships.of_network(connection, app.id)
+        memberships.joined_by(connection, container_id)
+        leases.lease(quilt_root, connection, app, member, ports=(port,))
+        leases.activate(connection, container_id)
+        leases.endpoints_of(connection, container_id)
+        leases.of_network(connection, app.id)
+        leases.port_owner(connection, "tcp", "10.0.0.1", 80)
+        leases.set_egress(connection, container_id, ())
+        leases.release(connection, container_id)
+        memberships.delete(connection, container_id, app.id)
+
+    scanned = [step for step in plan_of(live) if step.startswith("SCAN") and "json_each" not in step]
+    assert scanned == []

@@ -1,0 +1,79 @@
+"""Removing a network: its row goes first, and in the same transaction comes the task that promises its bridge's end.
+
+So nobody can be in a network whose bridge is being removed: a start that was faster holds the row (a foreign key), one
+that is slower finds no network. Nobody can take the bridge's name either, until the task is done. Killed in between,
+the task waits for gc.
+"""
+
+from __future__ import annotations
+
+from quiltctl import errors
+from quiltctl.db import cleanup, containers, leases, memberships, networks
+from quiltctl.db.connection import transaction
+from quiltctl.runtime.lifecycle import apply_network
+from quiltctl.runtime.lifecycle.create_network import BRIDGE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+
+    from quiltctl.db.networks import Network
+
+_IN_USE = 2
+
+
+def remove_network(connection: sqlite3.Connection, network: Network) -> str:
+    """Remove a network, its bridge and its row. Returns why something is left that gc will have to remove, or nothing.
+
+    Raises:
+        WrongState: a container is in it, whether it runs or not (exit code 2).
+    """
+    with transaction(connection):
+        _check_unused(connection, network)
+        if networks.delete(connection, network.id):
+            cleanup.plan(connection, network.id, "network", f"{BRIDGE}{network.bridge}")
+    return finish(connection, network.id)
+
+
+def finish(connection: sqlite3.Connection, network_id: str) -> str:
+    """Remove what is left of a network whose row is gone, and its tasks. Returns why it cannot be, or nothing."""
+    tasks = [task for task in cleanup.tasks_of(connection, network_id) if task.resource.startswith(BRIDGE)]
+    problem = ""
+    for task in tasks:
+        try:
+            apply_network.remove_bridge(task.resource.removeprefix(BRIDGE))
+        except OSError as error:
+            problem = f"cannot remove the {task.resource}: {error.strerror}"
+            with transaction(connection):
+                cleanup.fail(connection, task.id, problem)
+    if tasks and not problem:
+        with transaction(connection):
+            cleanup.forget(connection, network_id)
+    return problem
+
+
+def _check_unused(connection: sqlite3.Connection, network: Network) -> None:
+    """Refuse when somebody is in the network, or still has an address of it.
+
+    Raises:
+        WrongState: the hint says who (exit code 2).
+    """
+    members = {member.container_id for member in memberships.of_network(connection, network.id)}
+    holders = {lease.container_id for lease in leases.of_network(connection, network.id)}
+    found = (containers.get(connection, container_id) for container_id in members | holders)
+    names = sorted(container.name for container in found if container is not None)
+    if not members | holders:
+        return
+    hint = f"remove first: quiltctl network rm -f {network.name}, or quiltctl rm -f {' '.join(names)}"
+    error = errors.WrongState(
+        f'cannot remove network "{network.name}": {_said(names)} in it',
+        hint=hint if names else "what a crash has left goes away with: quiltctl gc",
+    )
+    error.exit_code = _IN_USE
+    raise error
+
+
+def _said(names: list[str]) -> str:
+    if not names:
+        return "a container that was removed still has an address"
+    return f"container {names[0]} is" if len(names) == 1 else f"containers {', '.join(names)} are"

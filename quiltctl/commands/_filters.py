@@ -173,9 +173,7 @@ def _networks(connection: sqlite3.Connection, values: list[str]) -> Test:
             continue
     members = container_views.networks(connection) if wanted else {}
     mode_of = container_views.network_modes(connection) if modes else {}
-    return lambda container: (
-        mode_of.get(container.id) in modes or not wanted.isdisjoint(members.get(container.id, ()))
-    )
+    return lambda container: mode_of.get(container.id) in modes or not wanted.isdisjoint(members.get(container.id, ()))
 
 
 def _commands(connection: sqlite3.Connection, values: list[str]) -> Test:

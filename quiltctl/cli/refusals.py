@@ -13,7 +13,7 @@ ELSEWHERE = {
 """By first word: what quiltctl does not do, and who does."""
 
 _CONTAINER = (
-    *("attach", "commit", "cp", "diff", "export", "pause", "port", "restart"),
+    *("attach", "commit", "cp", "diff", "export", "pause", "restart"),
     *("stats", "top", "unpause", "update"),
 )
 _IMAGE = ("history", "load", "pull", "push", "save", "untag")

@@ -21,6 +21,7 @@ FREE = (
     "Attributes",
     "Networks",
     "Ports",
+    "PortBindings",
     "store.containers",
     "Options",
     "Sysctls",

@@ -26,15 +26,14 @@ def wire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, pid: 
     Raises:
         OSError: the kernel refuses it, or the container has ended.
     """
-    from quiltctl.runtime.lifecycle import refresh_names  # type: ignore[attr-defined]
-    from quiltctl.runtime.network import attach, firewall  # type: ignore[attr-defined]
+    from quiltctl.runtime.lifecycle import refresh_names
+    from quiltctl.runtime.network import attach
 
     first = routed(leases.endpoints_of(connection, endpoint.container_id))
     is_way_out = first is not None and first.lease_id == endpoint.lease_id
-    firewall.admit(paths, (endpoint,))  # before the wire: what has an address is guarded
     netns_fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        attach.attach((endpoint,), netns_fd, way_out=endpoint if is_way_out else None)
+        attach.connect(paths, (endpoint,), netns_fd, way_out=endpoint if is_way_out else None)
     finally:
         os.close(netns_fd)
     refresh_names.refresh(paths, connection, [network_id])
@@ -46,8 +45,8 @@ def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, net
     Raises:
         OSError: the kernel refuses it.
     """
-    from quiltctl.runtime.lifecycle import refresh_names  # type: ignore[attr-defined]
-    from quiltctl.runtime.network import attach, firewall  # type: ignore[attr-defined]
+    from quiltctl.runtime.lifecycle import refresh_names
+    from quiltctl.runtime.network import attach, firewall
 
     attach.detach(endpoint)
     firewall.withdraw(paths, (endpoint,))

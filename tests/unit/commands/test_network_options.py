@@ -13,14 +13,13 @@ from quiltctl.commands import _container_options as container_options
 from quiltctl.commands import _namespace_options as namespace_options
 from quiltctl.commands import _network_options as network_options
 from quiltctl.commands import create as create_verb
-from quiltctl.db import networks
 from quiltctl.db.connection import open_to_write
-from quiltctl.db.networks import Network
 from quiltctl.model.egress import EVERYWHERE
 from quiltctl.model.image import Image, ImageConfig
 from quiltctl.model.membership import Wanted
 from quiltctl.model.parameters import Flag, Option, key_of
 from quiltctl.runtime.user_namespace import find_pool
+from tests.attach import add_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,13 +49,6 @@ def fields(paths: Paths, *words: str) -> dict[str, Any]:
     options = options_of(*words)
     network_options.check(options)
     return network_options.fields(open_to_write(paths), options, IMAGE)
-
-
-def network(number: int, name: str, *, internal: bool = False) -> Network:
-    """Return a network."""
-    subnet = f"10.89.{number}"
-    flags = (None, None, int(internal), "{}", number, None, 1, 1, 0, None)
-    return Network(f"{number:064x}", name, f"b{number}", f"{subnet}.0/24", f"{subnet}.1", *flags)
 
 
 def test_default_is_the_default_network(quilt_root: Paths) -> None:
@@ -240,8 +232,8 @@ def test_what_cannot_be_honoured_is_refused(words: tuple[str, ...], sentence: st
 def test_ports_need_a_way_in(quilt_root: Paths) -> None:
     """In internal networks alone nothing can be published; one that is not there is missed by whoever looks for it."""
     connection = open_to_write(quilt_root)
-    networks.insert(connection, network(1, "blue", internal=True))
-    networks.insert(connection, network(2, "red"))
+    add_network(connection, "blue", internal=True)
+    add_network(connection, "red")
     with pytest.raises(errors.UsageError, match="cannot publish ports: the network blue is internal"):
         fields(quilt_root, "--network", "blue", "-p", "8080:80")
     assert fields(quilt_root, "--network", "blue,red", "-p", "8080:80")["ports"] == (EIGHTY,)

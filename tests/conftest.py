@@ -52,6 +52,7 @@ FEATURES: dict[str, Callable[[], bool]] = {
     "userns": _has_user_namespaces,
     "debootstrap": lambda: os.geteuid() == 0 and shutil.which("debootstrap") is not None,
     "nft": lambda: shutil.which("nft") is not None,
+    "br_netfilter": lambda: Path("/proc/sys/net/bridge").exists(),
     "skopeo": lambda: shutil.which("skopeo") is not None,
     "libseccomp": _has_libseccomp,
     # arch/x86/entry/vdso: only a kernel that runs 32-bit programs has it.
@@ -157,18 +158,29 @@ def database(quilt_root: Paths) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-@pytest.fixture(scope="session")
-def rootfs() -> ModuleType:
-    """Return the module rootfs.py, which builds root filesystems."""
-    name = "quilt_tests_rootfs"
+def _load(stem: str) -> ModuleType:
+    """Return the module of a file beside this one, loaded once."""
+    name = f"quilt_tests_{stem}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("rootfs.py"))
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{stem}.py"))
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
     return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def rootfs() -> ModuleType:
+    """Return the module rootfs.py, which builds root filesystems."""
+    return _load("rootfs")
+
+
+@pytest.fixture(scope="session")
+def netns() -> ModuleType:
+    """Return the module netns.py, which builds networks in namespaces of their own."""
+    return _load("netns")
 
 
 @pytest.fixture(scope="session")

@@ -56,14 +56,14 @@ def ensure(paths: Paths, endpoints: Sequence[Endpoint | Wire]) -> None:
 
 
 def admit(paths: Paths, endpoint: Endpoint) -> None:
-    """Let a container's published ports lead to it, and hold it to its egress policy. Its bridge must be there.
+    """Let a container's published ports lead to it, and hold it to its egress policy. Bridge and veth must be there.
 
     An element that another container has left is replaced: the caller holds the port.
 
     Raises:
         HostLacks: there is no nft, or the kernel cannot filter what a bridge passes on.
         KernelError: nft refuses.
-        OSError: there is no such bridge.
+        OSError: there is no such bridge or veth.
     """
     wanted = elements_of(endpoint)
     if not wanted:
@@ -171,11 +171,11 @@ def elements_of(endpoint: Endpoint) -> list[Element]:
 
 
 def prepare(endpoint: Endpoint) -> None:
-    """Set up the bridge for what a container asks of the firewall.
+    """Set up bridge and veth for what a container asks of the firewall.
 
     Raises:
         HostLacks: the kernel cannot filter what a bridge passes on.
-        OSError: there is no such bridge.
+        OSError: there is no such bridge or veth.
     """
     if endpoint.egress is not None:
         if not br_netfilter.is_there():
@@ -184,8 +184,11 @@ def prepare(endpoint: Endpoint) -> None:
                 hint="modprobe br_netfilter",
             )
         br_netfilter.filter_frames(endpoint.bridge)
-    if any(element.holder.startswith("ports4") for element in ruleset.of_ports(endpoint)):
+    ports = ruleset.of_ports(endpoint)
+    if any(element.holder.startswith("ports4") for element in ports):
         _route_localhost(endpoint.bridge)
+    if ports and br_netfilter.is_there():
+        br_netfilter.reflect(endpoint.host_interface)
 
 
 def _route_localhost(bridge: str) -> None:

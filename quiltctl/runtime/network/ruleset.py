@@ -70,8 +70,10 @@ CHAINS = {
         "meta nfproto ipv4 dnat ip to meta l4proto . th dport map @ports4_any",
         "meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @ports6_any",
     ),
+    # From an internal network the host's ports are refused as the host's, with an answer that its sender understands.
     "inward": (
         "type nat hook prerouting priority -100; policy accept;",
+        "iifname @internal accept",
         "fib daddr type local jump publish",
     ),
     # IPv6 has no route_localnet: what goes to ::1 cannot leave, and is refused by the host at once.
@@ -94,10 +96,10 @@ CHAINS = {
         "ct state established,related accept",
         "iifname . oifname @same accept",
         "iifname @internal goto refuse",
-        "oifname @internal drop",
-        "oifname @bridges ct status dnat accept",
-        "iifname @bridges oifname @bridges goto refuse",
-        "oifname @bridges drop",
+        "oifname != @bridges accept",
+        "oifname != @internal ct status dnat accept",
+        "iifname @bridges goto refuse",
+        "drop",
     ),
     "input": (
         "type filter hook input priority 0; policy accept;",

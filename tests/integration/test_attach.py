@@ -13,6 +13,7 @@ from pyroute2 import IPRoute
 
 from quiltctl import errors
 from quiltctl.model.endpoint import Endpoint, mac_of
+from quiltctl.paths import Paths
 from quiltctl.runtime.linux import netlink, processes
 from quiltctl.runtime.network import attach
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     import _socket
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.needs("root"), pytest.mark.usefixtures("own_network")]
+pytestmark = [pytest.mark.needs("root", "nft"), pytest.mark.usefixtures("own_network")]
+
+
+PATHS = Paths("/nowhere/root")
 
 
 def endpoint(number: int = 2, **changed: Any) -> Endpoint:
@@ -49,7 +53,7 @@ def endpoint(number: int = 2, **changed: Any) -> Endpoint:
     return Endpoint(**{**usual, **changed})
 
 
-SIX = {"subnet6": "fd00:42::/64", "gateway6": "fd00:42::1", "ip6": "fd00:42::2"}
+SIX: dict[str, Any] = {"subnet6": "fd00:42::/64", "gateway6": "fd00:42::1", "ip6": "fd00:42::2"}
 
 
 @pytest.fixture
@@ -117,7 +121,7 @@ def seen_inside(netns_fd: int) -> Seen:
 def test_attach_makes_the_bridge_with_its_address(make_namespace: Callable[[], int]) -> None:
     """The first container finds no bridge: it comes up with the gateway's address and a hardware address of its own."""
     wire = endpoint()
-    attach.attach([wire], make_namespace(), way_out=wire)
+    attach.connect(PATHS, [wire], make_namespace(), way_out=wire)
     seen = Seen()
     assert seen.is_up("quilt0")
     assert seen.addresses["quilt0"] == ["10.42.0.1/16"]
@@ -129,7 +133,7 @@ def test_attach_wires_the_namespace(make_namespace: Callable[[], int]) -> None:
     """Inside there is eth0, up, with the leased addresses and the way out; outside its end is a port of the bridge."""
     netns_fd = make_namespace()
     wire = endpoint()
-    attach.attach([wire], netns_fd, way_out=wire)
+    attach.connect(PATHS, [wire], netns_fd, way_out=wire)
     seen, inside = Seen(), seen_inside(netns_fd)
     assert (seen.is_up("quilt-2"), inside.is_up("eth0")) == (True, True)
     assert seen.fact("quilt-2", "IFLA_MASTER") == seen.links["quilt0"]["index"]
@@ -142,7 +146,7 @@ def test_attach_leaves_a_network_without_ipv6_without_link_local(make_namespace:
     """No address of IPv6, not even a link's own, lets neighbours or the host be reached past the firewall."""
     netns_fd = make_namespace()
     wire = endpoint()
-    attach.attach([wire], netns_fd, way_out=wire)
+    attach.connect(PATHS, [wire], netns_fd, way_out=wire)
     time.sleep(0.1)
     assert [text for text in seen_inside(netns_fd).addresses["eth0"] if ":" in text] == []
     assert [text for text in Seen().addresses["quilt0"] if ":" in text] == []
@@ -152,7 +156,7 @@ def test_attach_gives_ipv6_where_the_network_has_it(make_namespace: Callable[[],
     """Its addresses are used at once, its gateway is the way out, and routes that neighbours offer are not taken."""
     netns_fd = make_namespace()
     wire = endpoint(**SIX)
-    attach.attach([wire], netns_fd, way_out=wire)
+    attach.connect(PATHS, [wire], netns_fd, way_out=wire)
     inside = seen_inside(netns_fd)
     assert "fd00:42::2/64" in inside.addresses["eth0"]
     assert inside.ways_out == {"10.42.0.1": "eth0", "fd00:42::1": "eth0"}
@@ -167,7 +171,7 @@ def test_attach_finishes_a_bridge_that_was_left_half_made(
     """A start that was killed between the bridge and its address costs the next one nothing."""
     netlink.ask(host, [netlink.add_bridge("quilt0", mac_of("10.42.0.1"), 1500)])
     wire = endpoint()
-    attach.attach([wire], make_namespace(), way_out=wire)
+    attach.connect(PATHS, [wire], make_namespace(), way_out=wire)
     assert Seen().addresses["quilt0"] == ["10.42.0.1/16"]
 
 
@@ -177,7 +181,7 @@ def test_attach_leads_out_by_one_of_several_networks(make_namespace: Callable[[]
     first = endpoint(internal=True)
     other = {"network": "b", "bridge": "quilt1", "subnet": "10.89.0.0/24", "gateway": "10.89.0.1"}
     second = endpoint(3, interface="eth1", ip="10.89.0.3", **other)
-    attach.attach([first, second], netns_fd, way_out=second)
+    attach.connect(PATHS, [first, second], netns_fd, way_out=second)
     inside = seen_inside(netns_fd)
     assert (inside.addresses["eth0"], inside.addresses["eth1"]) == (["10.42.0.2/16"], ["10.89.0.3/24"])
     assert inside.ways_out == {"10.89.0.1": "eth1"}
@@ -193,7 +197,7 @@ def test_attach_takes_the_packet_size_of_the_way_out(make_namespace: Callable[[]
         ip.route("add", dst="default", gateway="192.0.2.1")
     netns_fd = make_namespace()
     wire = endpoint()
-    attach.attach([wire], netns_fd, way_out=wire)
+    attach.connect(PATHS, [wire], netns_fd, way_out=wire)
     seen = Seen()
     sizes = [seen.fact(name, "IFLA_MTU") for name in ("quilt0", "quilt-2")]
     assert [*sizes, seen_inside(netns_fd).fact("eth0", "IFLA_MTU")] == [1400, 1400, 1400]
@@ -203,7 +207,7 @@ def test_attach_takes_the_packet_size_of_the_network(make_namespace: Callable[[]
     """What the network was made with wins, and may be larger than usual."""
     wire = endpoint(mtu=9000)
     netns_fd = make_namespace()
-    attach.attach([wire], netns_fd, way_out=wire)
+    attach.connect(PATHS, [wire], netns_fd, way_out=wire)
     assert seen_inside(netns_fd).fact("eth0", "IFLA_MTU") == 9000
 
 
@@ -216,7 +220,7 @@ def test_attach_refuses_a_subnet_that_the_host_has_by_now(make_namespace: Callab
         ip.addr("add", index=index, address="10.42.7.1", prefixlen=24)
     wire = endpoint()
     with pytest.raises(errors.Conflict, match=r"overlaps with 10\.42\.7\.0/24.*vpn0"):
-        attach.attach([wire], make_namespace(), way_out=wire)
+        attach.connect(PATHS, [wire], make_namespace(), way_out=wire)
     assert "quilt0" not in Seen().links
 
 
@@ -227,7 +231,7 @@ def test_the_wire_dies_with_its_namespace() -> None:
     netns_fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     processes.join(own_fd, processes.CLONE_NEWNET)
     wire = endpoint()
-    attach.attach([wire], netns_fd, way_out=wire)
+    attach.connect(PATHS, [wire], netns_fd, way_out=wire)
     assert "quilt-2" in Seen().links
     os.close(netns_fd)
     deadline = time.monotonic() + 10
@@ -240,7 +244,7 @@ def test_detach_takes_the_wire_away(make_namespace: Callable[[], int]) -> None:
     """It is gone on both sides at once; a second time there is nothing to do."""
     netns_fd = make_namespace()
     wire = endpoint()
-    attach.attach([wire], netns_fd, way_out=wire)
+    attach.connect(PATHS, [wire], netns_fd, way_out=wire)
     attach.detach(wire)
     attach.detach(wire)
     assert ("quilt-2" in Seen().links, "eth0" in seen_inside(netns_fd).links) == (False, False)
@@ -258,7 +262,7 @@ def test_attach_by_sixteen_at_once_makes_one_bridge() -> None:
             processes.join(own_fd, processes.CLONE_NEWNET)
             try:
                 wire = endpoint(number)
-                attach.attach([wire], netns_fd, way_out=wire)
+                attach.connect(PATHS, [wire], netns_fd, way_out=wire)
                 fine = seen_inside(netns_fd).addresses["eth0"] == [f"10.42.0.{number}/16"]
             finally:
                 os._exit(0 if fine else 1)

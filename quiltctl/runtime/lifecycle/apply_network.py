@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from quiltctl.db import leases
+from quiltctl.db import leases, networks
 from quiltctl.model.endpoint import routed
 
 TYPE_CHECKING = False
@@ -53,11 +53,47 @@ def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, net
     refresh_names.refresh(paths, connection, [network_id])
 
 
-def guard(paths: Paths, endpoints: Sequence[Endpoint]) -> None:
-    """Put the egress policies of running containers in force, as their leases have them now."""
-    from quiltctl.runtime.network import firewall  # type: ignore[attr-defined]
+def guard(paths: Paths, endpoints: Sequence[Endpoint], allowed: Sequence[str] | None) -> None:
+    """Put another egress policy in force for running containers, which have had that of these endpoints.
 
-    firewall.admit(paths, tuple(endpoints))
+    Raises:
+        HostLacks, KernelError: it cannot be.
+    """
+    from quiltctl.runtime.network import firewall
+
+    for endpoint in endpoints:
+        firewall.change_egress(paths, endpoint, None if allowed is None else tuple(allowed))
+
+
+def forget_rules(paths: Paths, connection: sqlite3.Connection, bridge: str) -> None:
+    """Take a network out of the firewall, and with the last one the tables themselves.
+
+    Raises:
+        KernelError: nft refuses.
+    """
+    from quiltctl.runtime.network import firewall
+
+    firewall.remove_networks(paths, [bridge])
+    remove_tables(paths, connection)
+
+
+def remove_tables(paths: Paths, connection: sqlite3.Connection) -> None:
+    """Remove the tables of the firewall when there is no network.
+
+    One that is made in this very moment may lose its rules with them: who is there afterwards gets them again. Whoever
+    comes later finds none and makes them.
+
+    Raises:
+        KernelError: nft refuses.
+    """
+    from quiltctl.runtime.network import firewall, repair
+
+    if networks.list_all(connection):
+        return
+    firewall.remove(paths)
+    wires = networks.wires(connection)
+    if wires:
+        repair.repair(paths, wires, leases.endpoints(connection), dry_run=False)
 
 
 def remove_bridge(bridge: str) -> None:

@@ -93,7 +93,7 @@ def retry_tasks(paths: Paths, connection: sqlite3.Connection) -> list[Finding]:
 def _retry(paths: Paths, connection: sqlite3.Connection, container_id: str) -> Iterator[Finding]:
     """Finish the tasks of a network, or of a container: all when its row is gone, else its cgroup and leases."""
     if any(task.resource.startswith(BRIDGE) for task in cleanup.tasks_of(connection, container_id)):
-        yield Finding("network", container_id[:12], "removed", remove_network.finish(connection, container_id))
+        yield Finding("network", container_id[:12], "removed", remove_network.finish(paths, connection, container_id))
         return
     unreleased = sweep_networks.release(paths, connection, container_id)
     if containers.get(connection, container_id) is None:

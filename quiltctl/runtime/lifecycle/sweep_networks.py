@@ -10,7 +10,7 @@ from quiltctl.db import leases, networks
 from quiltctl.db.connection import transaction
 from quiltctl.errors import QuiltError
 from quiltctl.model.value import Value
-from quiltctl.runtime.lifecycle import lease
+from quiltctl.runtime.lifecycle import apply_network, lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def sweep(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> Ite
     if links:  # else they are in another network namespace, if there are any
         yield from _lost_wires(endpoints, dry_run=dry_run)
     if found is not None and (links or not wires):
-        yield from _firewall(paths, wires, endpoints, found, dry_run=dry_run)
+        yield from _firewall(paths, connection, wires, endpoints, found, dry_run=dry_run)
     if endpoints and not dry_run:
         lease.tell_others(paths, connection, endpoints)
 
@@ -129,15 +129,21 @@ def _lost_wires(endpoints: tuple[Endpoint, ...], *, dry_run: bool) -> Iterator[M
 
 
 def _firewall(
-    paths: Paths, wires: tuple[Wire, ...], endpoints: tuple[Endpoint, ...], found: Found, *, dry_run: bool
+    paths: Paths,
+    connection: sqlite3.Connection,
+    wires: tuple[Wire, ...],
+    endpoints: tuple[Endpoint, ...],
+    found: Found,
+    *,
+    dry_run: bool,
 ) -> Iterator[Mended]:
     """Rules and elements too many and too few; without a network there is no table."""
-    from quiltctl.runtime.network import firewall, repair
+    from quiltctl.runtime.network import repair
 
     try:
         phrases = repair.repair(paths, wires, endpoints, dry_run=dry_run, found=found)
-        if not wires and not dry_run:
-            firewall.remove(paths)
+        if not dry_run:
+            apply_network.remove_tables(paths, connection)
     except (QuiltError, OSError) as error:
         yield Mended("firewall", paths.nft_table, "mended", str(error))
         return

@@ -7,12 +7,12 @@ _quiltctl_at() {
         "")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="run create start stop kill wait rm exec rename ps inspect logs events images import tag rmi gc info version completion container image network system monitor cleanup"
+            words="run create start stop kill wait rm exec rename ps inspect logs port events images import tag rmi gc info version completion container image network system monitor cleanup"
             ;;
         "container")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="create exec exists inspect kill logs ls prune rename rm run start stop wait"
+            words="create exec exists inspect kill logs ls port prune rename rm run start stop wait"
             ;;
         "image")
             options="--root --log-level --help -h --version -v"
@@ -100,6 +100,11 @@ _quiltctl_at() {
             options="--follow -f --since --until --tail -n --timestamps -t --names --latest -l --json --root --log-level --help -h"
             valued="--since=text --until=text --tail=text -n=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="container*"
+            ;;
+        "port" | "container port")
+            options="--all -a --latest -l --json --root --log-level --help -h"
+            valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="running text"
             ;;
         "events")
             options="--since --until --stream --no-stream --filter -f --format --json --no-trunc --no-no-trunc --root --log-level --help -h"

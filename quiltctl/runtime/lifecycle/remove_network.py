@@ -24,7 +24,7 @@ _IN_USE = 2
 
 
 def remove_network(paths: Paths, connection: sqlite3.Connection, network: Network) -> str:
-    """Remove a network, its row, its rules and its bridge. Returns why something is left that gc will have to remove, or nothing.
+    """Remove a network: its row, its rules, its bridge. Returns why something is left for gc to remove, or nothing.
 
     Raises:
         WrongState: a container is in it, whether it runs or not (exit code 2).

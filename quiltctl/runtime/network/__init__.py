@@ -1,0 +1,1 @@
+"""Networks in the kernel: bridges, veths, the firewall, and what this host has of its own."""

@@ -26,10 +26,10 @@ _DEFAULT_MTU = 1500
 
 
 def connect(paths: Paths, endpoints: Sequence[Endpoint], netns_fd: int, *, way_out: Endpoint | None) -> None:
-    """Bring a network namespace into the networks of these endpoints: bridge, firewall, wire.
+    """Bring a network namespace into the networks of these endpoints: bridge, wire, firewall, and then addresses.
 
-    ``way_out`` is the one by which the default route goes. The wire comes last: what must not get through the firewall
-    finds no gap.
+    ``way_out`` is the one by which the default route goes. The inner end of a wire is raised last: what must not get
+    through the firewall finds no gap.
 
     Raises:
         OSError: the kernel refuses something; the filename says what.
@@ -42,22 +42,28 @@ def connect(paths: Paths, endpoints: Sequence[Endpoint], netns_fd: int, *, way_o
             ensure_bridge(host, endpoint)
         firewall.ensure(paths, endpoints)
         for endpoint in endpoints:
-            firewall.admit(paths, endpoint)
-            _attach(host, endpoint, netns_fd, leads_out=endpoint is way_out)
+            inside = _add_wire(host, endpoint, netns_fd)
+            try:
+                firewall.admit(paths, endpoint)
+                index = netlink.index_of(inside, endpoint.interface)
+                netlink.ask(inside, _inside(endpoint, index, leads_out=endpoint is way_out))
+            finally:
+                inside.close()
     finally:
         host.close()
 
 
-def _attach(host: _socket.socket, endpoint: Endpoint, netns_fd: int, *, leads_out: bool) -> None:
+def _add_wire(host: _socket.socket, endpoint: Endpoint, netns_fd: int) -> _socket.socket:
+    """Make the wire, its inner end still down, and return a socket that speaks to the namespace inside."""
     inside = _open_inside(netns_fd, ipv6=bool(endpoint.ip6))
+    mtu = netlink.mtu_of(host, endpoint.bridge) or _DEFAULT_MTU
+    ours = (endpoint.host_interface, netlink.index_of(host, endpoint.bridge), mtu)
     try:
-        mtu = netlink.mtu_of(host, endpoint.bridge) or _DEFAULT_MTU
-        ours = (endpoint.host_interface, netlink.index_of(host, endpoint.bridge), mtu)
         netlink.ask(host, (netlink.add_veth(*ours, netns_fd, endpoint.interface, endpoint.mac),))
-        index = netlink.index_of(inside, endpoint.interface)
-        netlink.ask(inside, _inside(endpoint, index, leads_out=leads_out))
-    finally:
+    except OSError:
         inside.close()
+        raise
+    return inside
 
 
 def ensure_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> None:

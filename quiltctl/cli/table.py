@@ -63,6 +63,7 @@ SUMMARIES = {
     "system_backup": "Copy the database into a file, while others use it.",
     "system_check": "Check what works on this host, and how to get what does not.",
     "system_sql": "Query the database, read-only.",
+    "update": "Change what containers may.",
     "version": "Show the version.",
     "wait": "Wait until containers end and print their exit codes.",
 }
@@ -79,6 +80,7 @@ THEMES = {
         "rm": "rm",
         "exec": "exec",
         "rename": "rename",
+        "update": "update",
     },
     "Looking": {"ps": "ps", "inspect": "inspect", "logs": "logs", "port": "port", "events": "events"},
     "Images": {"images": "image_ls", "import": "image_import", "tag": "image_tag", "rmi": "image_rm"},
@@ -102,6 +104,7 @@ GROUPS = {
         "run": "run",
         "start": "start",
         "stop": "stop",
+        "update": "update",
         "wait": "wait",
     },
     "image": {

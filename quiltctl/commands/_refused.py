@@ -64,3 +64,5 @@ REFUSED = tuple(
     for takes_value, group in ((True, with_value), (False, without))
     for names in group
 )
+
+REFUSED_BY_UPDATE = tuple(refused for refused in REFUSED if refused.why in {_LIMITS, _LIFETIME})

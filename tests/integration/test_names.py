@@ -142,7 +142,7 @@ def begin() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     begun: list[subprocess.Popen[bytes]] = []
 
     def start(source: str, *words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", source, *words]
+        command = [sys.executable, "-P", "-c", source, *words]  # what is installed, not what lies here
         begun.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
         return begun[-1]
 
@@ -172,6 +172,22 @@ def test_containers_of_a_network_name_each_other(quilt_root: Paths, box: Callabl
     assert peers(quilt_root, web) == ["10.89.0.3\tdb b00000000000"]
     assert "\n10.89.0.3\tdb b00000000000\n10.89.1.2\tdb b00000000000\n10.89.0.1\thost.con" in read(quilt_root, db)
     assert peers(quilt_root, db) == ["10.89.0.2\tweb www a00000000000"]
+
+
+def test_newcomer_is_appended(quilt_root: Paths, box: Callable[..., Box]) -> None:
+    """Neighbours stand in the order in which they came, whatever network they are met in."""
+    me, one, two, three = (box(name, running=True) for name in ("me", "one", "two", "three"))
+    connection = open_to_write(quilt_root)
+    add_network(connection)
+    add_network(connection, MUTE)
+    for each, network_id in ((me, NETWORK), (me, MUTE), (one, MUTE), (two, NETWORK)):
+        join(quilt_root, connection, each, network_id)
+    refresh_names.refresh(quilt_root, connection, [NETWORK])
+    before = read(quilt_root, me)
+    join(quilt_root, connection, three, MUTE)
+    refresh_names.refresh(quilt_root, connection, [MUTE])
+    assert [line.split()[1] for line in peers(quilt_root, me)] == ["one", "two", "three"]
+    assert read(quilt_root, me) == f"{before}10.89.1.4\tthree d00000000000\n"
 
 
 def test_network_without_names_costs_nothing(quilt_root: Paths, box: Callable[..., Box]) -> None:
@@ -233,14 +249,14 @@ def test_guest_of_a_network_is_told_of_it(quilt_root: Paths, box: Callable[..., 
     connection = open_to_write(quilt_root)
     add_network(connection)
     for each in (owner, db):
-        join(quilt_root, connection, each)
+        join(quilt_root, connection, each, aliases='["alias"]')
     with transaction(connection):
         memberships.join(connection, guest.id, owner.id)
     with open(file_of(quilt_root, guest), "wb"):
         pass
     refresh_names.refresh(quilt_root, connection, network_names.networks_of(connection, guest.id))
     assert "\n10.89.0.2\tguest b00000000000\n" in read(quilt_root, guest)
-    assert peers(quilt_root, guest) == ["10.89.0.2\towner a00000000000", "10.89.0.3\tdb c00000000000"]
+    assert peers(quilt_root, guest) == ["10.89.0.2\towner alias a00000000000", "10.89.0.3\tdb alias c00000000000"]
 
 
 @pytest.mark.needs("root")

@@ -72,7 +72,7 @@ def _has_been_done(lock_fd: int, wanted: Sequence[str], came_at: int) -> bool:
 
     The clock is the same for all processes (CLOCK_MONOTONIC, clock_gettime(2)), until the next boot.
     """
-    words = os.pread(lock_fd, _MOST_BYTES, 0).decode("ascii", "replace").split()
+    words = os.pread(lock_fd, _MOST_BYTES, 0).decode("ascii", "replace").partition("\n")[0].split()
     if len(words) < 2 or words[0] != liveness.boot_id() or not words[1].isdigit():  # noqa: PLR2004 (boot and time)
         return False
     return int(words[1]) > came_at and {*wanted} <= {*words[2:]}
@@ -80,8 +80,10 @@ def _has_been_done(lock_fd: int, wanted: Sequence[str], came_at: int) -> bool:
 
 def _note(lock_fd: int, wanted: Sequence[str], began_at: int) -> None:
     """Write which networks were brought up to date, and as of when."""
-    os.ftruncate(lock_fd, 0)
-    os.pwrite(lock_fd, f"{liveness.boot_id()} {began_at} {' '.join(wanted)}\n".encode(), 0)
+    note = f"{liveness.boot_id()} {began_at} {' '.join(wanted)}\n".encode()
+    # Not emptied first: ext4 brings a file that was to the disk when it is closed, which takes a millisecond.
+    os.pwrite(lock_fd, note, 0)
+    os.ftruncate(lock_fd, len(note))
 
 
 def _texts(connection: sqlite3.Connection, network_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from quiltctl.errors import UsageError
 from quiltctl.model.endpoint import routed
-from quiltctl.model.subnet import parse_address
 from quiltctl.model.value import Value
 from quiltctl.runtime.network import host_text
 
@@ -69,6 +68,8 @@ def parse_extra(text: str) -> tuple[tuple[str, ...], str]:
         )
     if address == HOST_GATEWAY:
         return names, address
+    from quiltctl.model.subnet import parse_address  # half a millisecond, for who gives addresses
+
     return names, str(parse_address(address.removeprefix("[").removesuffix("]"), "--add-host"))
 
 

@@ -17,17 +17,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PATIENCE_MS = 1000
+_PATIENCE_MS = 500
 _MOST_PADDING = 1 << 20
 _MOST_FDS = 1 << 20
-_PIECE = 4096
+_NO_FURTHER = 1 << 40
 
 
 def write_all(files: Sequence[tuple[str, bytes]]) -> None:
     """Write texts to files that are there; those that cannot be written now are left as they are.
 
-    At which the writer makes no progress for a second, the next one begins behind it. It ends by itself, and writes
-    no further file.
+    A file at which the writing stands still for up to a second is left to the process that got stuck at it, which
+    writes no further one.
 
     Raises:
         OSError: no process can be made.
@@ -38,36 +38,49 @@ def write_all(files: Sequence[tuple[str, bytes]]) -> None:
 
 
 def _write_some(files: Sequence[tuple[str, bytes]]) -> int:
-    """Have a new process write files. Returns how many it is through with, that at which it got stuck included."""
-    told_fd, tell_fd = os.pipe()
+    """Have a new process write files. Returns how many are done with, that at which it got stuck included.
+
+    The position in an empty file, which both share, is how many it has begun: to tell so costs nobody a wake-up.
+    """
+    count_fd = os.memfd_create("quiltctl-names")
+    ended_fd, alive_fd = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _write_and_end(files, tell_fd)
-    os.close(tell_fd)
+        _write_and_end(files, count_fd, alive_fd, parent)
+    os.close(alive_fd)
     waiting = select.poll()
-    waiting.register(told_fd, select.POLLIN)
-    through = 0
+    waiting.register(ended_fd, 0)  # POLLHUP comes unasked, poll(2)
+    begun = -1
     try:
-        while waiting.poll(_PATIENCE_MS):
-            told = os.read(told_fd, _PIECE)
-            if not told:
-                os.waitpid(pid, 0)
+        while not waiting.poll(_PATIENCE_MS):
+            before, begun = begun, os.lseek(count_fd, 0, os.SEEK_CUR)
+            if begun == before:
                 break
-            through += len(told)
+        else:
+            os.waitpid(pid, 0)
+            begun = os.lseek(count_fd, 0, os.SEEK_CUR)
     finally:
-        # Whom nobody hears any more ends at its next word.
-        os.close(told_fd)
-    return min(through + 1, len(files))
+        os.lseek(count_fd, _NO_FURTHER, os.SEEK_SET)
+        os.close(count_fd)
+        os.close(ended_fd)
+    return max(1, begun)
 
 
-def _write_and_end(files: Sequence[tuple[str, bytes]], tell_fd: int) -> None:
-    """Write files, and tell of each. This process keeps nothing open by which anybody else could have to wait."""
+def _write_and_end(files: Sequence[tuple[str, bytes]], count_fd: int, alive_fd: int, parent: int) -> None:
+    """Write files, and count them, while the parent lives: with that one the lock is gone.
+
+    This process keeps nothing open by which anybody else could have to wait.
+    """
     try:
-        os.closerange(0, tell_fd)
-        os.closerange(tell_fd + 1, _MOST_FDS)
+        first, last = sorted((count_fd, alive_fd))
+        os.closerange(0, first)
+        os.closerange(first + 1, last)
+        os.closerange(last + 1, _MOST_FDS)
         for path, text in files:
+            if os.lseek(count_fd, 1, os.SEEK_CUR) > len(files) or os.getppid() != parent:
+                break
             write(path, text)
-            os.write(tell_fd, b".")
     finally:
         os._exit(0)
 

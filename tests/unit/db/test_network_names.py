@@ -84,6 +84,7 @@ def test_peers_are_the_others_of_all_shared_networks(
     found = network_names.peers(connection, me)
     assert [(peer.container_id, peer.network_id) for peer in found] == [(both, right), (both, left)]
     assert network_names.networks_of(connection, me) == sorted([left, right])
+    assert network_names.members(connection, [mute]) == []
 
 
 def test_networks_without_names_are_passed_over(connection: sqlite3.Connection, net: Callable[..., str]) -> None:

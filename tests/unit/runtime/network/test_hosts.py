@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,14 +146,13 @@ def test_write_leaves_what_is_no_file(tmp_path: Path, kind: str) -> None:
     assert os.listdir(tmp_path) == ([] if kind == "nothing" else ["hosts"])
 
 
-def test_pipe_with_a_reader_is_not_written_to(tmp_path: Path) -> None:
-    """What can be opened and is no regular file gets no byte."""
+@pytest.mark.needs("root")
+def test_write_leaves_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be opened and written to and is no regular file is passed over."""
     path = str(tmp_path / "hosts")
-    os.mkfifo(path)
-    reader_fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    monkeypatch.setattr(os, "pwrite", lambda *_: pytest.fail("it was written to"))
     assert not hosts_file.write(path, b"x\n")
-    assert os.read(reader_fd, 10) == b""
-    os.close(reader_fd)
 
 
 def test_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,3 +173,17 @@ def test_write_all_goes_on_behind_what_cannot_be_written(tmp_path: Path) -> None
     hosts_file.write_all([(str(path), b"new\n") for path in paths])
     assert [path.read_bytes() for path in (paths[0], paths[2])] == [b"new\n", b"new\n"]
     assert not paths[1].exists()
+
+
+def test_write_all_goes_on_behind_a_writer_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writing process that is killed costs the file that it was at, whichever that is."""
+    paths = [str(tmp_path / name) for name in "abcd"]
+    for path in paths:
+        with open(path, "wb") as file:
+            file.write(b"old")
+    whole = hosts_file.write
+    monkeypatch.setattr(
+        hosts_file, "write", lambda path, text: whole(path, text) if path[-1] in "bc" else os.kill(os.getpid(), 9)
+    )
+    hosts_file.write_all([(path, b"new\n") for path in paths])
+    assert [os.stat(path).st_size for path in paths] == [3, 4, 4, 3]

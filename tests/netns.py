@@ -131,6 +131,15 @@ class Namespace:
         return pid
 
 
+class Inside(Namespace):
+    """The network namespace that a process is in."""
+
+    def __init__(self, pid: int) -> None:
+        self._children = []
+        self.fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.path = f"/proc/{os.getpid()}/fd/{self.fd}"
+
+
 class World:
     """A host, with one veth to what is outside of it. Used in a ``with``, at whose end all of it goes."""
 

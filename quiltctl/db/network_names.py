@@ -35,8 +35,6 @@ class Place(Value):
     hostname: str
     extra_hosts: str
     """A JSON array of ``NAME:ADDRESS``."""
-    shared: int
-    """Whether the network is that of another container, which it has joined."""
     lease_id: int
     network_id: str
     ip: str
@@ -72,41 +70,30 @@ def members(connection: sqlite3.Connection, network_ids: Iterable[str]) -> list[
     return [Member(*row) for row in rows]
 
 
-def peers(connection: sqlite3.Connection, container_id: str) -> list[Member]:
-    """Return whom a container can find by name, in the order of their leases; it is not among them."""
-    found = members(connection, networks_of(connection, container_id))
-    return [member for member in found if member.container_id != container_id]
-
-
 def networks_of(connection: sqlite3.Connection, container_id: str) -> list[str]:
-    """Return the networks with names that a container has an address in, or shares with the one it has joined."""
+    """Return the networks with names that a container has an address in."""
     rows = connection.execute(
-        "SELECT DISTINCT a.network_id"  # noqa: S608
-        " FROM (SELECT ?1 AS id UNION ALL SELECT owner_id FROM network_joins WHERE container_id = ?1) AS w"
-        " CROSS JOIN network_allocations AS a ON a.container_id = w.id"
-        " CROSS JOIN networks AS n ON n.id = a.network_id"
-        f" WHERE n.names = 1 AND {_LIVE} ORDER BY a.network_id",
+        "SELECT DISTINCT a.network_id FROM network_allocations AS a CROSS JOIN networks AS n ON n.id = a.network_id"  # noqa: S608
+        f" WHERE a.container_id = ? AND n.names = 1 AND {_LIVE} ORDER BY a.network_id",
         (container_id,),
     )
     return [row[0] for row in rows]
 
 
 def places(connection: sqlite3.Connection, network_ids: Iterable[str]) -> list[Place]:
-    """Return all the networks of all live containers that are in one of some networks, or share one's place in it.
+    """Return all the networks of all live containers that are in one of some networks.
 
     A container's come one after the other, in its order. Those that keep the /etc/hosts of their image are left out.
     """
     ids = tuple(network_ids)
     rows = connection.execute(
-        "WITH here (owner_id) AS MATERIALIZED (SELECT DISTINCT a.container_id FROM network_allocations AS a"  # noqa: S608
-        f" WHERE a.network_id IN ({_marks(ids)}) AND {_LIVE}),"
-        " readers (id, owner_id, shared) AS (SELECT owner_id, owner_id, 0 FROM here"
-        " UNION ALL SELECT j.container_id, j.owner_id, 1 FROM here JOIN network_joins AS j USING (owner_id))"
+        "WITH here (id) AS MATERIALIZED (SELECT DISTINCT a.container_id FROM network_allocations AS a"  # noqa: S608
+        f" WHERE a.network_id IN ({_marks(ids)}) AND {_LIVE})"
         " SELECT c.id, c.name, coalesce(c.config ->> '$.hostname', ''), coalesce(c.config -> '$.extra_hosts', '[]'),"
-        " r.shared, a.id, a.network_id, a.ip, coalesce(a.ip6, ''), coalesce(m.aliases, '[]'), n.names,"
+        " a.id, a.network_id, a.ip, coalesce(a.ip6, ''), coalesce(m.aliases, '[]'), n.names,"
         " CASE WHEN n.internal THEN '' ELSE n.gateway END"
-        " FROM readers AS r CROSS JOIN containers AS c ON c.id = r.id"
-        " CROSS JOIN network_allocations AS a ON a.container_id = r.owner_id"
+        " FROM here CROSS JOIN containers AS c ON c.id = here.id"
+        " CROSS JOIN network_allocations AS a ON a.container_id = c.id"
         " CROSS JOIN networks AS n ON n.id = a.network_id"
         " LEFT JOIN network_memberships AS m ON m.container_id = a.container_id AND m.network_id = a.network_id"
         f" WHERE c.state IN ('starting', 'running', 'paused') AND {_LIVE}"

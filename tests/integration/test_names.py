@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from quiltctl.commands import rename
-from quiltctl.db import leases, memberships, network_names, networks
+from quiltctl.db import leases, memberships, networks
 from quiltctl.db.connection import open_to_write, transaction
-from quiltctl.model.spec import spec_from
 from quiltctl.runtime.lifecycle import refresh_names
 from quiltctl.runtime.network import hosts_file
 
@@ -200,23 +199,6 @@ def test_network_without_names_costs_nothing(quilt_root: Paths, box: Callable[..
     assert (read(quilt_root, web), os.path.exists(f"{quilt_root.root}/.names.lock")) == ("old\n", False)
 
 
-def test_text_at_the_start_is_that_of_a_refresh(quilt_root: Paths, box: Callable[..., Box]) -> None:
-    """A container that starts gets the same text that the next refresh would write."""
-    config = '{"hostname": "front", "extra_hosts": ["x;c:192.0.2.1", "y:host-gateway"]}'
-    web, db = box("web", running=True, config=config), box("db", running=True)
-    connection = open_to_write(quilt_root)
-    add_network(connection)
-    for each in (web, db):
-        join(quilt_root, connection, each, aliases='["c", "a"]')
-    refresh_names.refresh(quilt_root, connection, [NETWORK])
-    facts: dict[str, Any] = {"id": web.id, "name": "web", "hostname": "front", "network": "bridge", "image": "i"}
-    facts |= {"image_id": "i", "layers": [], "entrypoint": [], "command": ["true"], "env": []}
-    spec = spec_from({**facts, "extra_hosts": ["x;c:192.0.2.1", "y:host-gateway"]})
-    text = refresh_names.text_of(connection, spec, leases.endpoints_of(connection, web.id))
-    assert text == read(quilt_root, web)
-    assert "10.89.0.3\tdb a b00000000000\n" in text
-
-
 def test_rename_reaches_the_neighbours(quilt_root: Paths, box: Callable[..., Box]) -> None:
     """Once `rename` is through, the neighbours and the container itself have the new name, and not the old one."""
     web, db = box("web", running=True), box("db", running=True)
@@ -241,22 +223,6 @@ def test_who_is_gone_is_no_longer_named(quilt_root: Paths, box: Callable[..., Bo
         leases.release(connection, db.id)
     refresh_names.refresh(quilt_root, connection, [NETWORK])
     assert peers(quilt_root, web) == []
-
-
-def test_guest_of_a_network_is_told_of_it(quilt_root: Paths, box: Callable[..., Box]) -> None:
-    """Who has joined the network of another container knows the owner and the neighbours by name."""
-    owner, guest, db = (box(name, running=True) for name in ("owner", "guest", "db"))
-    connection = open_to_write(quilt_root)
-    add_network(connection)
-    for each in (owner, db):
-        join(quilt_root, connection, each, aliases='["alias"]')
-    with transaction(connection):
-        memberships.join(connection, guest.id, owner.id)
-    with open(file_of(quilt_root, guest), "wb"):
-        pass
-    refresh_names.refresh(quilt_root, connection, network_names.networks_of(connection, guest.id))
-    assert "\n10.89.0.2\tguest b00000000000\n" in read(quilt_root, guest)
-    assert peers(quilt_root, guest) == ["10.89.0.2\towner alias a00000000000", "10.89.0.3\tdb alias c00000000000"]
 
 
 @pytest.mark.needs("root")

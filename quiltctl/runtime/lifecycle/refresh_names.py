@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from quiltctl.db.network_names import Member, Place
-    from quiltctl.model.endpoint import Endpoint
-    from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
 
 _MOST_BYTES = 64 << 10
@@ -53,18 +51,6 @@ def refresh(paths: Paths, connection: sqlite3.Connection, network_ids: Iterable[
         _note(lock_fd, wanted, began_at)
     finally:
         os.close(lock_fd)
-
-
-def text_of(connection: sqlite3.Connection, spec: Spec, endpoints: Sequence[Endpoint]) -> str:
-    """Return the /etc/hosts of a container that is about to start with these endpoints, its neighbours included."""
-    claimed = hosts.claimed_by(spec.extra_hosts)
-    lines, aliases = [], {}
-    for member in network_names.members(connection, network_names.networks_of(connection, spec.id)):
-        if member.container_id == spec.id:
-            aliases[member.lease_id] = decode(connection, member.aliases)
-        else:
-            lines.append(hosts.lines_of(_entry(connection, member), claimed))
-    return hosts.text_of(spec, tuple(endpoints), aliases, "".join(lines))
 
 
 def _has_been_done(lock_fd: int, wanted: Sequence[str], came_at: int) -> bool:
@@ -119,7 +105,7 @@ def _entry(connection: sqlite3.Connection, member: Member) -> hosts.Entry:
 
 
 def _own_entry(connection: sqlite3.Connection, place: Place) -> hosts.Entry:
-    """Return what a container is to itself in one network. The aliases are its owner's where the network is shared."""
-    aliases = () if place.shared or place.aliases == "[]" else decode(connection, place.aliases)
+    """Return what a container is to itself in one network."""
+    aliases = () if place.aliases == "[]" else decode(connection, place.aliases)
     names = hosts.names_of(place.container_id, place.name, aliases, place.hostname)
     return hosts.Entry(place.lease_id, place.ip, place.ip6, names)

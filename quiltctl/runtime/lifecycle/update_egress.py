@@ -6,7 +6,6 @@ from quiltctl import errors
 from quiltctl.db import cleanup, containers, leases, networks
 from quiltctl.db.connection import transaction
 from quiltctl.model.document import decode
-from quiltctl.model.endpoint import Endpoint
 from quiltctl.model.spec import Spec, spec_from
 from quiltctl.runtime.lifecycle import apply_network, lease
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from quiltctl.db.containers import Container
+    from quiltctl.model.endpoint import Endpoint
     from quiltctl.paths import Paths
 
 

@@ -12,7 +12,7 @@ from quiltctl.runtime.network import host_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from quiltctl.model.endpoint import Endpoint
     from quiltctl.model.spec import Spec
@@ -112,10 +112,8 @@ def lines_of(entry: Entry, claimed: frozenset[str] = frozenset()) -> str:
     return f"{entry.ip}\t{words}\n{entry.ip6}\t{words}\n" if entry.ip6 else f"{entry.ip}\t{words}\n"
 
 
-def text_of(
-    spec: Spec, endpoints: tuple[Endpoint, ...], aliases: Mapping[int, Sequence[str]] | None = None, peers: str = ""
-) -> str:
-    """Return the text for a container that is about to start, ``aliases`` being its own, by lease.
+def text_of(spec: Spec, endpoints: tuple[Endpoint, ...]) -> str:
+    """Return the text for a container that is about to start. Its neighbours come in with the first refresh.
 
     Raises:
         UsageError: an ``--add-host`` cannot be honoured.
@@ -125,12 +123,9 @@ def text_of(
     alone = names_of("", spec.name, (), spec.hostname)
     if spec.network == "host":
         return render_of_host(host_text.read(_HOSTS_OWN, _MOST_BYTES), alone, spec.extra_hosts)
-    own = [
-        Entry(each.lease_id, each.ip, each.ip6, names_of(spec.id, spec.name, known, spec.hostname))
-        for each in endpoints
-        for known in ((aliases or {}).get(each.lease_id, ()),)
-    ]
-    return render(own or [Entry(0, _LOOPBACK, "", alone)], spec.extra_hosts, gateway, peers)
+    names = names_of(spec.id, spec.name, (), spec.hostname)
+    own = [Entry(each.lease_id, each.ip, each.ip6, names) for each in endpoints]
+    return render(own or [Entry(0, _LOOPBACK, "", alone)], spec.extra_hosts, gateway)
 
 
 def render(own: Sequence[Entry], extra_hosts: Sequence[str], gateway: str | None, peers: str = "") -> str:

@@ -89,6 +89,15 @@ def files_of(spec: Spec) -> tuple[str, ...]:
     return (*(() if spec.no_hosts else ("hosts",)), "hostname", *(("resolv.conf",) if resolves else ()))
 
 
+def _file(spec: Spec, container_dir: str, name: str) -> str:
+    """Return the path of what is laid over a file of /etc. Who shares a network shares what is said of it."""
+    kind, _, owner_id = spec.network.partition(":")
+    shared = f"{os.path.dirname(container_dir)}/{owner_id}/{name}"
+    if kind == "container" and name != "hostname" and os.path.exists(shared):
+        return shared
+    return f"{container_dir}/{name}"
+
+
 def make(spec: Spec, container_dir: str, shm_fd: int, *, cgroup2: bool) -> Made:
     """Make all that only real root can, but the overlay, which has to wait for the maps of ids.
 
@@ -106,7 +115,7 @@ def make(spec: Spec, container_dir: str, shm_fd: int, *, cgroup2: bool) -> Made:
         dev_fd=_make_dev(spec),
         shm_fd=_open("/dev/shm", os.O_DIRECTORY, mounts.LOCKED) if spec.ipc == "host" else shm_fd,  # noqa: S108
         files={
-            name: _open(f"{container_dir}/{name}", os.O_NOFOLLOW, mounts.NOSUID | mounts.NODEV | sealed)
+            name: _open(_file(spec, container_dir, name), os.O_NOFOLLOW, mounts.NOSUID | mounts.NODEV | sealed)
             for name in files_of(spec)
         },
         trees={kind: mounts.new_mount(kind, attributes=tree_attributes(spec, kind)) for kind in hosts},

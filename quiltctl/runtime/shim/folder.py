@@ -60,22 +60,17 @@ def _write_files(container_dir: str, spec: Spec, endpoints: tuple[Endpoint, ...]
         elif name == "hostname":
             text = f"{spec.hostname}\n"
         else:
-            text = _resolv_conf(container_dir, spec, endpoints)
+            text = _resolv_conf(spec, endpoints)
         _write(f"{container_dir}/{name}", text)
         outside.give(f"{container_dir}/{name}", spec)
 
 
-def _resolv_conf(container_dir: str, spec: Spec, endpoints: tuple[Endpoint, ...]) -> str:
+def _resolv_conf(spec: Spec, endpoints: tuple[Endpoint, ...]) -> str:
     """Return what resolv.conf is to be: that of whose network it is, and what was asked for."""
     if spec.network == "host":
         return resolv.render(resolv.read(), spec, same=True)
     if spec.network == "none":
         return resolv.render("", spec)
-    kind, _, owner = spec.network.partition(":")
-    if kind == "container":
-        shared = resolv.read(f"{os.path.dirname(container_dir)}/{owner}/resolv.conf")
-        if shared:
-            return resolv.render(shared, spec, same=True)
     return resolv.render(resolv.of_host(), spec, ipv6=any(endpoint.ip6 for endpoint in endpoints))
 
 

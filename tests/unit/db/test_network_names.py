@@ -69,10 +69,10 @@ def test_members_are_those_with_an_address(
     ]
 
 
-def test_peers_are_the_others_of_all_shared_networks(
+def test_members_are_all_of_the_networks_that_a_container_is_in(
     add: Callable[..., str], net: Callable[..., str], lease: Callable[..., int], connection: sqlite3.Connection
 ) -> None:
-    """A container finds who shares a network with names with it, once for each, and not itself."""
+    """Who shares networks with names with a container is there once for each; others are not."""
     left, right, mute, far = net(0), net(1), net(2, names=0), net(3)
     me, both, quiet, stranger = (add(number, "running") for number in (1, 2, 3, 4))
     for place, network_id in enumerate((left, right, mute)):
@@ -81,8 +81,9 @@ def test_peers_are_the_others_of_all_shared_networks(
         lease(both, network_id, position=place)
     lease(quiet, mute)
     lease(stranger, far)
-    found = network_names.peers(connection, me)
-    assert [(peer.container_id, peer.network_id) for peer in found] == [(both, right), (both, left)]
+    found = network_names.members(connection, network_names.networks_of(connection, me))
+    others = [(member.container_id, member.network_id) for member in found if member.container_id != me]
+    assert others == [(both, right), (both, left)]
     assert network_names.networks_of(connection, me) == sorted([left, right])
     assert network_names.members(connection, [mute]) == []
 
@@ -126,20 +127,6 @@ def test_places_leave_out_who_keeps_the_file_of_the_image(
     assert [place.container_id for place in network_names.places(connection, [network_id])] == [shown]
 
 
-def test_container_that_joined_another_is_in_its_place(
-    connection: sqlite3.Connection, add: Callable[..., str], net: Callable[..., str], lease: Callable[..., int]
-) -> None:
-    """Who shares the network of another one has its address and its networks, under its own name."""
-    network_id = net(0)
-    owner, guest = add(1, "running"), add(2, "running")
-    lease(owner, network_id)
-    with transaction(connection):
-        memberships.join(connection, guest, owner)
-    found = network_names.places(connection, [network_id])
-    assert [(place.name, place.ip, place.shared) for place in found] == [("c1", "10.89.0.2", 0), ("c2", "10.89.0.2", 1)]
-    assert network_names.networks_of(connection, guest) == [network_id]
-
-
 def test_nothing_that_is_asked_scans_a_table(
     connection: sqlite3.Connection, add: Callable[..., str], net: Callable[..., str], lease: Callable[..., int]
 ) -> None:
@@ -151,11 +138,10 @@ def test_nothing_that_is_asked_scans_a_table(
     connection.set_trace_callback(statements.append)
     network_names.with_names(connection, ids[:2])
     network_names.members(connection, ids[:2])
-    network_names.peers(connection, f"{1:064x}")
+    network_names.networks_of(connection, f"{1:064x}")
     network_names.places(connection, ids[:2])
     connection.set_trace_callback(None)
     plan = [row["detail"] for s in statements for row in connection.execute(f"EXPLAIN QUERY PLAN {s}")]
-    # What was just gathered from the indexes may be walked through: the readers, and the container with whom it joined.
-    gathered = ("SCAN here", "SCAN r", "SCAN w", "SCAN CONSTANT ROW")
-    assert [step for step in plan if step.startswith("SCAN") and step not in gathered] == []
+    # What was just gathered from the indexes may be walked through.
+    assert [step for step in plan if step.startswith("SCAN") and step != "SCAN here"] == []
     assert any("network_allocations_leased (network_id=?)" in step for step in plan)

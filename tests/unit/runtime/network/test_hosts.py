@@ -37,7 +37,8 @@ def endpoint_of(number: int = 2, **given: Any) -> Endpoint:
 
 def test_text_names_itself_the_host_and_the_peers() -> None:
     """A container of a network finds itself, its host and its neighbours, in this order."""
-    text = hosts.text_of(spec_of(), (endpoint_of(),), {2: ("www",)}, "10.89.0.3\tdb\n")
+    own = hosts.Entry(2, "10.89.0.2", "", hosts.names_of(ID, "web", ("www",), "front"))
+    text = hosts.render([own], (), "10.89.0.1", "10.89.0.3\tdb\n")
     assert text == (
         f"{COMMENT}{LOCALHOST}10.89.0.2\tfront web www abababababab\n"
         "10.89.0.1\thost.containers.internal host.docker.internal\n10.89.0.3\tdb\n"
@@ -65,10 +66,11 @@ def test_names_that_would_tear_a_line_are_left_out() -> None:
 
 def test_extra_hosts_win_over_generated_lines() -> None:
     """A name that the user gives an address stands before the generated lines, and in none of them."""
-    spec = spec_of(extra_hosts=("web;db:192.0.2.7", "host.docker.internal:192.0.2.8", "six:[FD00::0:1]"))
-    claimed = hosts.claimed_by(spec.extra_hosts)
+    extra = ("web;db:192.0.2.7", "host.docker.internal:192.0.2.8", "six:[FD00::0:1]")
+    claimed = hosts.claimed_by(extra)
+    own = hosts.Entry(2, "10.89.0.2", "", hosts.names_of(ID, "web", (), "front"))
     peer = hosts.lines_of(hosts.Entry(9, "10.89.0.9", "", ("db", "beef")), claimed)
-    assert hosts.text_of(spec, (endpoint_of(),), {}, peer) == (
+    assert hosts.render([own], extra, "10.89.0.1", peer) == (
         f"{COMMENT}192.0.2.7\tweb db\n192.0.2.8\thost.docker.internal\nfd00::1\tsix\n{LOCALHOST}"
         "10.89.0.2\tfront abababababab\n10.89.0.1\thost.containers.internal\n10.89.0.9\tbeef\n"
     )

@@ -198,6 +198,7 @@ def test_ports_that_lead_nowhere_are_dropped_with_a_warning(quilt_root: Paths, c
         (("--network-alias=x",), "in quilt0 there are no names"),
         (("--network=bridge:alias=x",), "in quilt0 there are no names"),
         (("--network-alias=a b", "--network=blue"), "invalid name"),
+        (("--network-alias=..", "--network=blue"), "invalid name"),
         (("-p", "x"), "invalid port"),
         (("-p", "80:80", "-p", "80:81"), "published twice"),
         (("--network=host", "-p", "x"), "invalid port"),

@@ -78,12 +78,10 @@ def check(options: dict[str, Any]) -> None:
     if mode != "host" and any(options[key] for key in _RESOLVER):
         given = next(key for key in _RESOLVER if options[key]).replace("_", "-")
         raise UsageError(f"--{given} and --network {mode} cannot be given together", hint="leave one of them out")
-    if hosts and mode.startswith("container:"):
+    if mode != "host" and any(line.endswith(f":{_HOST_GATEWAY}") for line in hosts):
         raise UsageError(
-            f"--add-host and --network {mode} cannot be given together", hint="give it to the other container"
+            f"--add-host with {_HOST_GATEWAY} and --network {mode} cannot be given together", hint="give an address"
         )
-    if mode == "none" and any(line.endswith(f":{_HOST_GATEWAY}") for line in hosts):
-        raise UsageError(f"--add-host {_HOST_GATEWAY} and --network none cannot be given together")
 
 
 def mode_of(options: dict[str, Any]) -> str:

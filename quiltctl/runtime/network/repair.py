@@ -38,6 +38,7 @@ class _Difference(Value):
     def script(self, table: str, found: Found) -> str:
         """Return what mends it, given what is there by now."""
         script = ruleset.base(table) if self.wrong_base else ""
+        script += policy.bridge_base(table) if self.wrong_policies else ""
         script += ruleset.change("delete", table, [e for e in self.old_elements if e in found.elements])
         script += "".join(policy.addition(table, endpoint) for endpoint in self.wrong_policies)
         script += ruleset.change("add", table, self.new_elements)

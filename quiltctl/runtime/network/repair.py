@@ -59,7 +59,7 @@ def repair(
     who admits a container has its row already.
 
     Raises:
-        HostLacks: the kernel cannot filter what a bridge passes on, and an endpoint needs it.
+        HostLacks: there is no nft, or the kernel cannot filter what a bridge passes on, and an endpoint needs it.
         KernelError: nft refuses.
     """
     table = paths.nft_table
@@ -68,7 +68,7 @@ def repair(
         phrases = difference.phrases(table)
         if phrases and not dry_run:
             for endpoint in endpoints:
-                firewall.prepare(endpoint)
+                _prepare(endpoint)
             firewall.change(table, lambda found: difference.script(table, found), "inet", "bridge")
     except errors.HostLacks:
         if any(endpoint.ports or endpoint.egress is not None for endpoint in endpoints):
@@ -110,6 +110,13 @@ def _compare(found: Found, networks: Sequence[Wire | Endpoint], endpoints: Seque
         wrong_policies=list(wrong.values()),
         wrong_base=is_used and any(found.chains.get(chain) != rules for chain, rules in base.items()),
     )
+
+
+def _prepare(endpoint: Endpoint) -> None:
+    try:
+        firewall.prepare(endpoint)
+    except OSError:  # its veth has gone: it has ended since, and the next repair takes away what is left of it
+        return
 
 
 def _without(elements: Iterable[Element], others: Iterable[Element]) -> list[Element]:

@@ -68,6 +68,8 @@ def test_denied_container_answers(town: Any, netns: ModuleType, published: Calla
     assert neighbour.fetch("10.42.0.2", 80) == "web 10.42.0.3"
     assert neighbour.fetch("fd00:42::2", 80) == "web fd00:42::3"
     assert neighbour.fetch("10.42.0.2", 53, kind="udp") == "dns 10.42.0.3"
+    assert neighbour.fetch("10.42.0.2", 54, kind="udp") == "refused"
+    assert neighbour.fetch("fd00:42::2", 54, kind="udp") == "refused"
 
 
 def test_allowed_destinations_are_reached_and_no_others(town: Any, netns: ModuleType) -> None:

@@ -191,7 +191,7 @@ _quiltctl_at() {
             arguments="network*"
             ;;
         "network ls" | "network list")
-            options="--quiet -q --filter -f --format --json --no-trunc --noheading --root --log-level --help -h"
+            options="--quiet -q --filter -f --format --json --no-trunc --noheading -n --root --log-level --help -h"
             valued="--filter=text -f=text --format=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             ;;
         "network prune")

@@ -443,7 +443,7 @@ complete -c quiltctl -n "__quiltctl_at 'network ls' 'network list'" -l filter -s
 complete -c quiltctl -n "__quiltctl_at 'network ls' 'network list'" -l format -x -d 'Print with a Go template, `table TEMPLATE` or `json`.'
 complete -c quiltctl -n "__quiltctl_at 'network ls' 'network list'" -l json -d 'Print the complete, documented JSON.'
 complete -c quiltctl -n "__quiltctl_at 'network ls' 'network list'" -l no-trunc -d 'Show long values whole.'
-complete -c quiltctl -n "__quiltctl_at 'network ls' 'network list'" -l noheading -d 'Print no column headings.'
+complete -c quiltctl -n "__quiltctl_at 'network ls' 'network list'" -l noheading -s n -d 'Print no column headings.'
 complete -c quiltctl -n "__quiltctl_at 'network ls' 'network list'" -l root -x -a '(__fish_complete_directories)' -d 'Keep everything below this directory.'
 complete -c quiltctl -n "__quiltctl_at 'network ls' 'network list'" -l log-level -x -a 'trace debug info warn warning error fatal panic' -d 'With `debug`, errors come with their traceback.'
 complete -c quiltctl -n "__quiltctl_at 'network ls' 'network list'" -l help -s h -d 'Show this help.'

@@ -48,7 +48,7 @@ complete -c quiltctl -n "__quiltctl_at ''" -a rename -d 'Give a container anothe
 complete -c quiltctl -n "__quiltctl_at ''" -a ps -d 'List containers.'
 complete -c quiltctl -n "__quiltctl_at ''" -a inspect -d 'Show everything about containers, images or networks.'
 complete -c quiltctl -n "__quiltctl_at ''" -a logs -d 'Show what containers wrote.'
-complete -c quiltctl -n "__quiltctl_at ''" -a events -d 'Show what happened to containers and images.'
+complete -c quiltctl -n "__quiltctl_at ''" -a events -d 'Show what happened to containers, images and networks.'
 complete -c quiltctl -n "__quiltctl_at ''" -a images -d 'List images.'
 complete -c quiltctl -n "__quiltctl_at ''" -a import -d 'Import a root filesystem as an image.'
 complete -c quiltctl -n "__quiltctl_at ''" -a tag -d 'Give an image another name.'

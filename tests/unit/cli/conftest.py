@@ -49,7 +49,7 @@ IMPORT = Verb(
 CONNECT = Verb(
     summary="Connect things.",
     parameters=(
-        Option(("--alias",), "Another name.", multiple=True, metavar="NAME"),
+        Option(("--alias", "-n"), "Another name.", multiple=True, metavar="NAME"),
         Argument("network", "To what.", completes="network"),
         Argument("container", "What.", completes="container"),
     ),

@@ -327,6 +327,24 @@ def test_disconnect_returns_the_address_after_the_wire(
 
 
 @pytest.mark.usefixtures("app")
+def test_events_say_who_was_connected(call: Call, capsys: Capture, make: Make, app: Network) -> None:
+    """As podman words them: the network with its kind, and the container that came or went."""
+    web = make("web", network="bridge")
+    call("network_connect", "app", "web")
+    call("network_disconnect", "app", "web")
+    call("network_rm", "app")
+    capsys.readouterr()
+    call("events", "--since", "1h", "--stream=false", "--filter", "type=network")
+    lines = [line.split(" network ")[1] for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        f"create {app.id} (name=app, type=bridge)",
+        f"connect {app.id} (container={web}, name=app)",
+        f"disconnect {app.id} (container={web}, name=app)",
+        f"remove {app.id} (name=app, type=bridge)",
+    ]
+
+
+@pytest.mark.usefixtures("app")
 def test_disconnect_that_the_kernel_refuses_keeps_the_address(
     call: Call, database: sqlite3.Connection, make: Make, kernel: Kernel
 ) -> None:

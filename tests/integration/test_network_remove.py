@@ -81,7 +81,7 @@ print(json.dumps([between, third == paths.bridge(3), code, links() == before, le
 def in_namespace(paths: Paths, script: str) -> Any:
     """Run a script in a network namespace of its own and return what it found."""
     done = subprocess.run(
-        ["unshare", "-n", sys.executable, "-W", "ignore", "-c", PRELUDE + script, paths.root, COMMAND],
+        ["unshare", "-n", sys.executable, "-P", "-W", "ignore", "-c", PRELUDE + script, paths.root, COMMAND],
         capture_output=True,
         text=True,
         check=False,

@@ -40,7 +40,10 @@ with IPRoute() as ip:
 def test_routes_are_told_without_the_way_out() -> None:
     """Where the host's own routes lead, by interface; neither the default, nor its halves, nor what everyone has."""
     done = subprocess.run(
-        ["unshare", "-n", sys.executable, "-W", "ignore", "-c", SCRIPT], capture_output=True, text=True, check=False
+        ["unshare", "-n", sys.executable, "-P", "-W", "ignore", "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {

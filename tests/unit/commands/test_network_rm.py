@@ -346,7 +346,7 @@ def test_events_say_who_was_connected(call: Call, capsys: Capture, make: Make, a
 
 @pytest.mark.usefixtures("app")
 def test_disconnect_that_the_kernel_refuses_keeps_the_address(
-    call: Call, database: sqlite3.Connection, make: Make, kernel: Kernel
+    call: Call, capsys: Capture, database: sqlite3.Connection, make: Make, kernel: Kernel
 ) -> None:
     """Nobody else gets it before gc has made sure; to do it again finishes it."""
     make("web", "running", network="bridge")
@@ -355,6 +355,8 @@ def test_disconnect_that_the_kernel_refuses_keeps_the_address(
     with pytest.raises(OSError, match="busy"):
         call("network_disconnect", "app", "web")
     assert [row[0] for row in database.execute("SELECT state FROM network_allocations")] == ["cleanup_pending"]
+    assert call("network_rm", "app") == 2
+    assert "container web is in it" in capsys.readouterr().err
     kernel.refuses = False
     assert call("network_disconnect", "app", "web") == 0
     assert [row[0] for row in database.execute("SELECT state FROM network_allocations")] == ["cleaned"]

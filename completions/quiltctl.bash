@@ -7,12 +7,12 @@ _quiltctl_at() {
         "")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="run create start stop kill wait rm exec rename ps inspect logs events images import tag rmi gc info version completion container image network system monitor cleanup"
+            words="run create start stop kill wait rm exec rename update ps inspect logs port events images import tag rmi gc info version completion container image network system monitor cleanup"
             ;;
         "container")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="create exec exists inspect kill logs ls prune rename rm run start stop wait"
+            words="create exec exists inspect kill logs ls port prune rename rm run start stop update wait"
             ;;
         "image")
             options="--root --log-level --help -h --version -v"
@@ -40,14 +40,14 @@ _quiltctl_at() {
             words="ls retry"
             ;;
         "run" | "container run")
-            options="--detach -d --sig-proxy --no-sig-proxy --attach -a --name --replace --interactive -i --rm --init --env -e --env-file --unsetenv --workdir -w --user -u --hostname -h --entrypoint --network --net --label -l --label-file --annotation --stop-signal --stop-timeout --timeout --log-driver --log-opt --shm-size --cidfile --pull --quiet -q --userns --uidmap --gidmap --pid --ipc --uts --cgroupns --cap-add --cap-drop --privileged --security-opt --read-only --read-only-tmpfs --no-read-only-tmpfs --device --device-cgroup-rule --ulimit --sysctl --group-add --umask --root --log-level --help"
-            valued="--attach=of:stdin,stdout,stderr -a=of:stdin,stdout,stderr --name=text --env=text -e=text --env-file=file --unsetenv=text --workdir=text -w=text --user=text -u=text --hostname=text -h=text --entrypoint=text --network=of:none,host --net=of:none,host --label=text -l=text --label-file=file --annotation=text --stop-signal=signal --stop-timeout=text --timeout=text --log-driver=of:k8s-file,json-file,none --log-opt=text --shm-size=text --cidfile=file --pull=of:missing,never,always,newer --userns=text --uidmap=text --gidmap=text --pid=text --ipc=text --uts=text --cgroupns=text --cap-add=text --cap-drop=text --security-opt=text --device=text --device-cgroup-rule=text --ulimit=text --sysctl=text --group-add=text --umask=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            options="--detach -d --sig-proxy --no-sig-proxy --attach -a --name --replace --interactive -i --rm --init --env -e --env-file --unsetenv --workdir -w --user -u --hostname -h --entrypoint --label -l --label-file --annotation --stop-signal --stop-timeout --timeout --log-driver --log-opt --shm-size --cidfile --pull --quiet -q --network --net --ip --ip6 --mac-address --network-alias --publish -p --publish-all -P --expose --dns --dns-search --dns-option --dns-opt --add-host --no-hosts --egress --userns --uidmap --gidmap --pid --ipc --uts --cgroupns --cap-add --cap-drop --privileged --security-opt --read-only --read-only-tmpfs --no-read-only-tmpfs --device --device-cgroup-rule --ulimit --sysctl --group-add --umask --root --log-level --help"
+            valued="--attach=of:stdin,stdout,stderr -a=of:stdin,stdout,stderr --name=text --env=text -e=text --env-file=file --unsetenv=text --workdir=text -w=text --user=text -u=text --hostname=text -h=text --entrypoint=text --label=text -l=text --label-file=file --annotation=text --stop-signal=signal --stop-timeout=text --timeout=text --log-driver=of:k8s-file,json-file,none --log-opt=text --shm-size=text --cidfile=file --pull=of:missing,never,always,newer --network=text --net=text --ip=text --ip6=text --mac-address=text --network-alias=text --publish=text -p=text --expose=text --dns=text --dns-search=text --dns-option=text --dns-opt=text --add-host=text --egress=text --userns=text --uidmap=text --gidmap=text --pid=text --ipc=text --uts=text --cgroupns=text --cap-add=text --cap-drop=text --security-opt=text --device=text --device-cgroup-rule=text --ulimit=text --sysctl=text --group-add=text --umask=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="image text*"
             ends="yes"
             ;;
         "create" | "container create")
-            options="--name --replace --interactive -i --rm --init --env -e --env-file --unsetenv --workdir -w --user -u --hostname -h --entrypoint --network --net --label -l --label-file --annotation --stop-signal --stop-timeout --timeout --log-driver --log-opt --shm-size --cidfile --pull --quiet -q --userns --uidmap --gidmap --pid --ipc --uts --cgroupns --cap-add --cap-drop --privileged --security-opt --read-only --read-only-tmpfs --no-read-only-tmpfs --device --device-cgroup-rule --ulimit --sysctl --group-add --umask --root --log-level --help"
-            valued="--name=text --env=text -e=text --env-file=file --unsetenv=text --workdir=text -w=text --user=text -u=text --hostname=text -h=text --entrypoint=text --network=of:none,host --net=of:none,host --label=text -l=text --label-file=file --annotation=text --stop-signal=signal --stop-timeout=text --timeout=text --log-driver=of:k8s-file,json-file,none --log-opt=text --shm-size=text --cidfile=file --pull=of:missing,never,always,newer --userns=text --uidmap=text --gidmap=text --pid=text --ipc=text --uts=text --cgroupns=text --cap-add=text --cap-drop=text --security-opt=text --device=text --device-cgroup-rule=text --ulimit=text --sysctl=text --group-add=text --umask=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            options="--name --replace --interactive -i --rm --init --env -e --env-file --unsetenv --workdir -w --user -u --hostname -h --entrypoint --label -l --label-file --annotation --stop-signal --stop-timeout --timeout --log-driver --log-opt --shm-size --cidfile --pull --quiet -q --network --net --ip --ip6 --mac-address --network-alias --publish -p --publish-all -P --expose --dns --dns-search --dns-option --dns-opt --add-host --no-hosts --egress --userns --uidmap --gidmap --pid --ipc --uts --cgroupns --cap-add --cap-drop --privileged --security-opt --read-only --read-only-tmpfs --no-read-only-tmpfs --device --device-cgroup-rule --ulimit --sysctl --group-add --umask --root --log-level --help"
+            valued="--name=text --env=text -e=text --env-file=file --unsetenv=text --workdir=text -w=text --user=text -u=text --hostname=text -h=text --entrypoint=text --label=text -l=text --label-file=file --annotation=text --stop-signal=signal --stop-timeout=text --timeout=text --log-driver=of:k8s-file,json-file,none --log-opt=text --shm-size=text --cidfile=file --pull=of:missing,never,always,newer --network=text --net=text --ip=text --ip6=text --mac-address=text --network-alias=text --publish=text -p=text --expose=text --dns=text --dns-search=text --dns-option=text --dns-opt=text --add-host=text --egress=text --userns=text --uidmap=text --gidmap=text --pid=text --ipc=text --uts=text --cgroupns=text --cap-add=text --cap-drop=text --security-opt=text --device=text --device-cgroup-rule=text --ulimit=text --sysctl=text --group-add=text --umask=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="image text*"
             ends="yes"
             ;;
@@ -87,6 +87,11 @@ _quiltctl_at() {
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="container text"
             ;;
+        "update" | "container update")
+            options="--egress --root --log-level --help -h"
+            valued="--egress=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="container*"
+            ;;
         "ps" | "container ls" | "container list" | "container ps")
             options="--all -a --quiet -q --last -n --latest -l --size -s --filter -f --format --json --no-trunc --noheading --sort --external --root --log-level --help -h"
             valued="--last=text -n=text --filter=text -f=text --format=text --sort=of:command,created,id,image,names,runningfor,size,status --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
@@ -100,6 +105,11 @@ _quiltctl_at() {
             options="--follow -f --since --until --tail -n --timestamps -t --names --latest -l --json --root --log-level --help -h"
             valued="--since=text --until=text --tail=text -n=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="container*"
+            ;;
+        "port" | "container port")
+            options="--all -a --latest -l --json --root --log-level --help -h"
+            valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="running text"
             ;;
         "events")
             options="--since --until --stream --no-stream --filter -f --format --json --no-trunc --no-no-trunc --root --log-level --help -h"

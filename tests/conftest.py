@@ -6,8 +6,10 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 
 from quiltctl.db.connection import kept, open_to_write
 from quiltctl.paths import Paths
+from quiltctl.runtime.linux import netlink, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +52,7 @@ FEATURES: dict[str, Callable[[], bool]] = {
     "userns": _has_user_namespaces,
     "debootstrap": lambda: os.geteuid() == 0 and shutil.which("debootstrap") is not None,
     "nft": lambda: shutil.which("nft") is not None,
+    "br_netfilter": lambda: Path("/proc/sys/net/bridge").exists(),
     "skopeo": lambda: shutil.which("skopeo") is not None,
     "libseccomp": _has_libseccomp,
     # arch/x86/entry/vdso: only a kernel that runs 32-bit programs has it.
@@ -92,6 +96,43 @@ def _connections_end_with_the_test() -> Iterator[None]:
             kept.pop().close()
 
 
+@pytest.fixture
+def own_network() -> Iterator[None]:
+    """Put the test, and whatever it starts, into a network namespace of its own, with loopback alone."""
+    require("root")
+    before_fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    processes.leave(processes.CLONE_NEWNET)
+    socket = netlink.open_socket()
+    netlink.ask(socket, (netlink.raise_link(netlink.index_of(socket, "lo")),))
+    socket.close()
+    yield
+    processes.join(before_fd, processes.CLONE_NEWNET)
+    os.close(before_fd)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_machine_keeps_its_network() -> Iterator[None]:
+    """Fail the session when the machine's own interfaces, routes, firewall or forwarding are not as they were."""
+    before = _network_of_the_machine()
+    yield
+    assert _network_of_the_machine() == before
+
+
+def _network_of_the_machine() -> dict[str, str]:
+    commands = ("ip -o link", "ip -o addr", "ip route show table all", "ip -6 route show table all", "nft list ruleset")
+    found = {}
+    for command in commands:
+        if shutil.which(command.split()[0]) is None:
+            continue
+        text = subprocess.run(command.split(), capture_output=True, text=True, check=False).stdout
+        # Addresses from DHCP and router advertisements say how long they still last.
+        found[command] = re.sub(r"(valid_lft|preferred_lft|expires) \w+", "", text)
+    for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+        path = Path("/proc/sys/net") / name
+        found[name] = path.read_text(encoding="ascii") if path.exists() else ""
+    return found
+
+
 @pytest.fixture(scope="session")
 def needs() -> Callable[..., None]:
     """Return ``require``: ``needs("root", "nft")`` skips or fails where the host lacks one of them."""
@@ -117,18 +158,29 @@ def database(quilt_root: Paths) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-@pytest.fixture(scope="session")
-def rootfs() -> ModuleType:
-    """Return the module rootfs.py, which builds root filesystems."""
-    name = "quilt_tests_rootfs"
+def _load(stem: str) -> ModuleType:
+    """Return the module of a file beside this one, loaded once."""
+    name = f"quilt_tests_{stem}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("rootfs.py"))
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{stem}.py"))
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
     return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def rootfs() -> ModuleType:
+    """Return the module rootfs.py, which builds root filesystems."""
+    return _load("rootfs")
+
+
+@pytest.fixture(scope="session")
+def netns() -> ModuleType:
+    """Return the module netns.py, which builds networks in namespaces of their own."""
+    return _load("netns")
 
 
 @pytest.fixture(scope="session")

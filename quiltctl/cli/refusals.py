@@ -13,8 +13,8 @@ ELSEWHERE = {
 """By first word: what quiltctl does not do, and who does."""
 
 _CONTAINER = (
-    *("attach", "commit", "cp", "diff", "export", "pause", "port", "restart"),
-    *("stats", "top", "unpause", "update"),
+    *("attach", "commit", "cp", "diff", "export", "pause", "restart"),
+    *("stats", "top", "unpause"),
 )
 _IMAGE = ("history", "load", "pull", "push", "save", "untag")
 

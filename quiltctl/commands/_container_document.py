@@ -5,6 +5,7 @@ What later versions bring has its zero already, as it has there, so that a templ
 
 from __future__ import annotations
 
+from quiltctl.commands._network_settings import bindings, network_settings
 from quiltctl.model.device import parse_device, rule_from
 from quiltctl.model.document import Keyed
 from quiltctl.model.spec import DEFAULT_CAPABILITIES
@@ -12,6 +13,7 @@ from quiltctl.ui.ago import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
     from typing import Any
 
     from quiltctl.db.containers import Container
@@ -23,7 +25,9 @@ _NEVER = "0001-01-01T00:00:00Z"
 _LIVE = ("starting", "running", "paused")
 
 
-def container_document(paths: Paths, container: Container, spec: Spec) -> dict[str, Any]:
+def container_document(
+    connection: sqlite3.Connection, paths: Paths, container: Container, spec: Spec
+) -> dict[str, Any]:
     """Return the document of a container, which has been observed, and of the spec it was made from."""
     folder = paths.container(container.id)
     capabilities = [f"CAP_{name}" for name in spec.capabilities]
@@ -36,7 +40,7 @@ def container_document(paths: Paths, container: Container, spec: Spec) -> dict[s
         "Image": container.image_id or "",
         "ImageName": container.image_name,
         "Pod": "",
-        "ResolvConfPath": f"{folder}/resolv.conf" if spec.network == "host" else "",
+        "ResolvConfPath": f"{folder}/resolv.conf" if spec.network != "none" else "",
         "HostnamePath": f"{folder}/hostname",
         "HostsPath": f"{folder}/hosts",
         "StaticDir": folder,
@@ -51,7 +55,7 @@ def container_document(paths: Paths, container: Container, spec: Spec) -> dict[s
         "GraphDriver": {"Name": "overlay", "Data": _overlay(paths, folder, spec)},
         "Mounts": [],
         "Dependencies": [],
-        "NetworkSettings": _network_settings(),
+        "NetworkSettings": network_settings(connection, container.id, spec, live=container.state in _LIVE),
         "Config": _config(container, spec),
         "HostConfig": _host_config(paths, folder, spec),
     }
@@ -93,29 +97,12 @@ def _overlay(paths: Paths, folder: str, spec: Spec) -> dict[str, str]:
     }
 
 
-def _network_settings() -> dict[str, Any]:
-    return {
-        "EndpointID": "",
-        "Gateway": "",
-        "IPAddress": "",
-        "IPPrefixLen": 0,
-        "IPv6Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "MacAddress": "",
-        "Bridge": "",
-        "SandboxID": "",
-        "SandboxKey": "",
-        "Ports": Keyed(),
-        "Networks": Keyed(),
-    }
-
-
 def _config(container: Container, spec: Spec) -> dict[str, Any]:
     return {
         "Hostname": spec.hostname,
         "Domainname": "",
         "User": spec.user,
+        "ExposedPorts": Keyed({port: {} for port in spec.expose}),
         "AttachStdin": False,
         "AttachStdout": False,
         "AttachStderr": False,
@@ -146,17 +133,18 @@ def _host_config(paths: Paths, folder: str, spec: Spec) -> dict[str, Any]:
         "ContainerIDFile": spec.cidfile,
         "LogConfig": {"Type": spec.log_driver, "Config": {}, "Path": _log_path(folder, spec), "Size": f"{log_bytes}B"},
         "NetworkMode": spec.network,
-        "PortBindings": Keyed(),
+        "PortBindings": bindings(spec.ports),
         "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
         "AutoRemove": spec.auto_remove,
         "Init": spec.init,
         "CapAdd": [f"CAP_{name}" for name in spec.capabilities if name not in DEFAULT_CAPABILITIES],
         "CapDrop": [f"CAP_{name}" for name in DEFAULT_CAPABILITIES if name not in spec.capabilities],
-        "Dns": [],
-        "DnsOptions": [],
-        "DnsSearch": [],
-        "ExtraHosts": [],
-        "PublishAllPorts": False,
+        "Dns": list(spec.dns),
+        "DnsOptions": list(spec.dns_options),
+        "DnsSearch": list(spec.dns_search),
+        "ExtraHosts": list(spec.extra_hosts),
+        "PublishAllPorts": spec.publish_all,
+        "Egress": None if spec.egress is None else list(spec.egress),
         "Tmpfs": Keyed(),
         "ShmSize": spec.shm_bytes,
         "Runtime": "quiltctl",

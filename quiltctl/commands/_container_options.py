@@ -7,6 +7,7 @@ import sys
 
 from quiltctl.commands import _environment
 from quiltctl.commands import _namespace_options as namespace_options
+from quiltctl.commands import _network_options as network_options
 from quiltctl.commands import _security_options as security_options
 from quiltctl.commands._refused import REFUSED
 from quiltctl.errors import UsageError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from quiltctl.model.image import Image
+    from quiltctl.model.membership import Wanted
     from quiltctl.model.parameters import Parameter
     from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
@@ -39,9 +41,6 @@ OPTIONS: tuple[Parameter, ...] = (
     Option(("--user", "-u"), "Run as this user, name or number.", metavar="USER[:GROUP]"),
     Option(("--hostname", "-h"), "Set the host name; without, it is the short id.", metavar="NAME"),
     Option(("--entrypoint",), "Replace the image's entrypoint: a program, or a JSON array.", metavar="PROGRAM"),
-    Option(
-        ("--network", "--net"), "The network: none or host.", choices=("none", "host"), default="none", metavar="MODE"
-    ),
     Option(("--label", "-l"), "Set a label.", multiple=True, metavar="KEY=VALUE"),
     Option(("--label-file",), "Read labels from a file.", multiple=True, metavar="FILE", completes="file"),
     Option(("--annotation",), "Set an annotation.", multiple=True, metavar="KEY=VALUE"),
@@ -72,6 +71,7 @@ OPTIONS: tuple[Parameter, ...] = (
         metavar="POLICY",
     ),
     Flag(("--quiet", "-q"), "Show no progress of an import."),
+    *network_options.OPTIONS,
     *namespace_options.OPTIONS,
     *security_options.OPTIONS,
     *REFUSED,
@@ -91,6 +91,7 @@ def check(options: dict[str, Any]) -> None:
     Raises:
         UsageError: an option's value is not one.
     """
+    network_options.check(options)
     namespace_options.check(options)
     security_options.check(options)
     if options["name"]:
@@ -118,7 +119,11 @@ def spec_of(paths: Paths, connection: sqlite3.Connection, image: Image, options:
     entrypoint, command = _program(connection, image, options)
     log_bytes, log_files = _log_limits(options["log_opt"])
     user = options["user"] if options["user"] is not None else image.config.user
-    sandbox = {**security_options.fields(paths, options), **namespace_options.fields(connection, options)}
+    sandbox = {
+        **network_options.fields(connection, options, image),
+        **security_options.fields(paths, options),
+        **namespace_options.fields(connection, options),
+    }
     standard = {"PATH": model.DEFAULT_PATH, "container": "quilt", "HOSTNAME": hostname}
     variables = standard | _environment.environment(
         image.config.env, options["env_file"], options["env"], options["unsetenv"]
@@ -135,7 +140,6 @@ def spec_of(paths: Paths, connection: sqlite3.Connection, image: Image, options:
         workdir=options["workdir"] or image.config.workdir or "/",
         workdir_given=bool(options["workdir"]),
         hostname=hostname,
-        network=options["network"],
         labels={**image.config.labels, **_environment.pairs(options["label_file"], options["label"], "label")},
         annotations=_environment.pairs((), options["annotation"], "annotation"),
         init=options["init"],
@@ -152,6 +156,15 @@ def spec_of(paths: Paths, connection: sqlite3.Connection, image: Image, options:
         create_command=("quiltctl", *sys.argv[1:]),
         **{"user": user, **sandbox},
     )
+
+
+def members_of(options: dict[str, Any]) -> tuple[Wanted, ...]:
+    """Return the networks that the container shall be in, in their order, whether they exist or not.
+
+    Raises:
+        UsageError: something cannot be asked of a network.
+    """
+    return network_options.members(options)
 
 
 def warn_of_fallback(reason: str) -> None:
@@ -177,7 +190,9 @@ def write_cidfile(spec: Spec) -> None:
 
 def _hostname(options: dict[str, Any], container_id: str) -> str:
     if options["hostname"] is None:
-        return os.uname().nodename if "host" in {options["network"], options["uts"]} else container_id[:12]
+        return (
+            os.uname().nodename if "host" in {network_options.mode_of(options), options["uts"]} else container_id[:12]
+        )
     name: str = _environment.check_text(options["hostname"], "host name")
     if not 0 < len(name.encode()) <= _HOSTNAME_BYTES or not name.replace("-", "a").replace(".", "a").isalnum():
         raise UsageError(

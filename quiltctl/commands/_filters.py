@@ -154,8 +154,26 @@ def _volumes(connection: sqlite3.Connection, values: list[str]) -> Test:
 
 
 def _networks(connection: sqlite3.Connection, values: list[str]) -> Test:
-    networks = container_views.networks(connection)
-    return lambda container: networks.get(container.id) in values
+    """A network by name or id; none, host and container:X are modes; one that is not there has no containers."""
+    from quiltctl.db import networks
+    from quiltctl.model.membership import DEFAULT_NETWORK
+
+    wanted: set[str] = set()
+    modes: set[str] = set()
+    for value in values:
+        try:
+            if value in {"none", "host"}:
+                modes.add(value)
+            elif value.startswith("container:"):
+                modes.add(f"container:{containers.find(connection, value.partition(':')[2]).id}")
+            else:
+                name = DEFAULT_NETWORK if value in {"bridge", "default"} else value
+                wanted.add(networks.find(connection, name).name)
+        except NotFound:
+            continue
+    members = container_views.networks(connection) if wanted else {}
+    mode_of = container_views.network_modes(connection) if modes else {}
+    return lambda container: mode_of.get(container.id) in modes or not wanted.isdisjoint(members.get(container.id, ()))
 
 
 def _commands(connection: sqlite3.Connection, values: list[str]) -> Test:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SHELL = ("/bin/sh", "-c")
-_KNOWN = "CMD, ENTRYPOINT, ENV, LABEL, STOPSIGNAL, USER, WORKDIR"
-_LATER = ("EXPOSE", "VOLUME", "ONBUILD", "HEALTHCHECK")
+_KNOWN = "CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, WORKDIR"
+_LATER = ("VOLUME", "ONBUILD", "HEALTHCHECK")
 
 
 def parse_changes(changes: Iterable[str], *, comment: str = "") -> ImageConfig:
@@ -87,6 +87,14 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
+def _expose(facts: dict[str, Any], value: str) -> None:
+    """Several stand in one instruction, with blanks between them."""
+    from quiltctl.model.port import parse_expose
+
+    ports = parse_expose(_needed("EXPOSE", value).split(), "EXPOSE")
+    facts["exposed_ports"] = tuple(dict.fromkeys((*facts.get("exposed_ports", ()), *ports)))
+
+
 def _user(facts: dict[str, Any], value: str) -> None:
     facts["user"] = _needed("USER", value)
 
@@ -113,6 +121,7 @@ _INSTRUCTIONS: dict[str, Callable[[dict[str, Any], str], None]] = {
     "CMD": _cmd,
     "ENTRYPOINT": _entrypoint,
     "ENV": _env,
+    "EXPOSE": _expose,
     "LABEL": _label,
     "STOPSIGNAL": _stop_signal,
     "USER": _user,

@@ -27,6 +27,7 @@ def image_document(paths: Paths, image: Image, names: Sequence[str]) -> dict[str
         "Created": timestamp(image.created_at),
         "Config": {
             "User": config.user,
+            "ExposedPorts": Keyed({port: {} for port in config.exposed_ports}),
             "Env": list(config.env),
             "Entrypoint": list(config.entrypoint),
             "Cmd": list(config.cmd),

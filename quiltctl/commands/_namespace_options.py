@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from quiltctl import errors
+from quiltctl.commands import _network_options as network_options
 from quiltctl.errors import UsageError
 from quiltctl.model import id_map
 from quiltctl.model.parameters import Option
@@ -58,6 +59,8 @@ def fields(connection: sqlite3.Connection, options: dict[str, Any]) -> dict[str,
         Conflict: it has another user namespace than the one asked for.
     """
     modes = {name: _mode(options, name) for name in _NAMESPACES}
+    network = network_options.mode_of(options)
+    modes |= {"network": network} if network.startswith("container:") else {}
     wanted = user_namespace(options)
     words = [mode.partition(":")[2] for mode in modes.values() if mode.startswith("container:")]
     words += [wanted.container] if wanted.mode == "container" else []

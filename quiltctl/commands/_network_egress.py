@@ -13,7 +13,7 @@ def allowed(given: Sequence[str]) -> tuple[str, ...] | None:
     Raises:
         UsageError: one is not written so.
     """
-    from quiltctl.model import egress  # type: ignore[attr-defined]
+    from quiltctl.model import egress
 
     destinations: tuple[str, ...] | None = egress.parse_egress(given)
     return None if destinations == egress.EVERYWHERE else destinations

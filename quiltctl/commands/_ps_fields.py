@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _SHORT_ID = 12
 _LONGEST_COMMAND = 17
-_NO_NETWORKS = ("none", "host", "")
 
 
 class Listing:
@@ -68,9 +67,21 @@ class Row:
 
     @property
     def networks(self) -> list[str]:
-        """Return the names of the networks it is in; none and host are none."""
-        name = self.listing.of_all(container_views.networks).get(self.container.id, "")
-        return [] if name in _NO_NETWORKS else [name]
+        """Return the names of the networks it is in, in its order."""
+        names: list[str] = self.listing.of_all(container_views.networks).get(self.container.id, [])
+        return names
+
+    @property
+    def ports(self) -> list[tuple[dict[str, Any], int]]:
+        """Return the ports of the host that lead to it now, each range as its first port and how many."""
+        if self.container.state not in containers.LIVE:  # its leases may wait for gc
+            return []
+        found = self.listing.of_all(container_views.ports).get(self.container.id)
+        if found is None:
+            return []
+        from quiltctl.model.port import ranges
+
+        return list(ranges(found))
 
     @property
     def mounts(self) -> list[str]:
@@ -122,6 +133,23 @@ def _size(row: Row) -> str:
     return f"{human_bytes(written)} (virtual {human_bytes(together)})"
 
 
+def _ports(row: Row) -> str:
+    """Return the ports as podman shows them: ``0.0.0.0:8080->80/tcp``."""
+    found = row.ports
+    if not found:
+        return ""
+    from quiltctl.model.port import host_side
+
+    shown = []
+    for first, count in found:
+        host, inside = (
+            f"{port}-{port + count - 1}" if count > 1 else str(port)
+            for port in (first["host_port"], first["container_port"])
+        )
+        shown.append(f"{host_side(first['host_ip'], host)}->{inside}/{first['protocol']}")
+    return ", ".join(shown)
+
+
 def _seconds(moment: int | None) -> int:
     return 0 if moment is None else moment // SECOND
 
@@ -138,7 +166,7 @@ FIELDS: dict[str, Callable[[Row], Any]] = {
     "RunningFor": lambda row: ago(row.container.created_at, now=row.listing.now),
     "State": lambda row: row.container.state,
     "Status": Row.status,
-    "Ports": lambda _row: "",
+    "Ports": _ports,
     "Label": lambda row: lambda key: row.labels.get(key, ""),
     "Labels": lambda row: row.labels,
     "Mounts": lambda row: ",".join(row.mounts),
@@ -176,7 +204,7 @@ def document(row: Row, *, size: bool) -> dict[str, Any]:
         "Names": [container.name],
         "Networks": row.networks,
         "Pid": FIELDS["Pid"](row) or 0,
-        "Ports": [],
+        "Ports": [{**first, "range": count} for first, count in row.ports],
         "Size": {"rwSize": written, "rootFsSize": together} if size else None,
         "StartedAt": _seconds(container.started_at),
         "Starts": container.generation,

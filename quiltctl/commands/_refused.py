@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from quiltctl.model.parameters import Refused
 
-_NETWORK = "this version has --network none and host alone"
 _LIMITS = "this version sets no limits but that of 2048 processes"
 _STORAGE = "this version has no volumes, mounts or tmpfs"
 _TERMINAL = "this version allocates no terminal"
@@ -15,21 +14,6 @@ _CALLER = "this version binds no container to its caller"
 
 _NAMES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]] = {
     # why: (those with a value, those without)
-    _NETWORK: (
-        (
-            ("--publish", "-p"),
-            ("--expose",),
-            ("--network-alias",),
-            ("--ip",),
-            ("--ip6",),
-            ("--mac-address",),
-            ("--dns",),
-            ("--dns-search",),
-            ("--dns-option", "--dns-opt"),
-            ("--add-host",),
-        ),
-        (("--publish-all", "-P"), ("--no-hosts",)),
-    ),
     _LIMITS: (
         (
             ("--memory", "-m"),
@@ -80,3 +64,5 @@ REFUSED = tuple(
     for takes_value, group in ((True, with_value), (False, without))
     for names in group
 )
+
+REFUSED_BY_UPDATE = tuple(refused for refused in REFUSED if refused.why in {_LIMITS, _LIFETIME})

@@ -5,6 +5,7 @@ What reads the value of a rare option is imported when it is given: the shim is 
 
 from __future__ import annotations
 
+from quiltctl.commands import _network_options as network_options
 from quiltctl.errors import UsageError
 from quiltctl.model import capability
 from quiltctl.model.parameters import Flag, Option
@@ -98,7 +99,8 @@ def _sysctls(options: dict[str, Any]) -> dict[str, str]:
     found = dict(map(sysctl.parse_sysctl, options["sysctl"]))
     for name in found:
         kind = sysctl.namespace_of(name)
-        option, mode = ("network", options["network"]) if kind == "net" else (kind, options[kind or "uts"])
+        network = kind == "net"
+        option, mode = ("network", network_options.mode_of(options)) if network else (kind, options[kind or "uts"])
         if mode == "host" or mode.startswith("container:"):
             raise UsageError(
                 f"cannot set {name} with --{option} {mode}: it would change what is not the container's own",

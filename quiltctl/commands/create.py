@@ -30,7 +30,7 @@ def command(paths: Paths, **options: Any) -> int:
     container_options.check(options)
     from quiltctl.commands._import_progress import image_with_progress
     from quiltctl.db.connection import open_to_write, transaction
-    from quiltctl.runtime.lifecycle import create
+    from quiltctl.runtime.lifecycle import create, enrol
 
     connection = open_to_write(paths)
     image = image_with_progress(paths, connection, options["image"], quiet=options["quiet"])
@@ -40,7 +40,9 @@ def command(paths: Paths, **options: Any) -> int:
 
         make_way(paths, connection, spec.name)
     container_options.write_cidfile(spec)
+    wanted = container_options.members_of(options)
+    routes = enrol.find_routes(connection, wanted)
     with transaction(connection):
-        create.insert(paths, connection, spec)
+        create.insert(paths, connection, spec, wanted, routes)
     sys.stdout.write(f"{spec.id}\n")
     return 0

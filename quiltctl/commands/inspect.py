@@ -105,7 +105,7 @@ def _container(connection: sqlite3.Connection, paths: Paths, word: str, *, size:
     if container is None:
         raise NotFound("container", word)
     spec = spec_from(decode(connection, containers.config_of(connection, container.id)))
-    document = container_document(paths, container, spec)
+    document = container_document(connection, paths, container, spec)
     if size:
         from quiltctl.commands._ps_fields import Listing, Row
 

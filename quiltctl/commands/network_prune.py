@@ -38,7 +38,7 @@ def command(paths: Paths, *, force: bool, filter: list[str]) -> int:
 
     def act(row: Row) -> None:
         try:
-            problem = remove_network(connection, row.network)
+            problem = remove_network(paths, connection, row.network)
         except WrongState:
             return  # somebody has come in meanwhile
         if problem:

@@ -50,7 +50,7 @@ def command(paths: Paths, *, force: bool, time: int | None, networks: list[str])
             raise
         if force:
             _remove_containers(paths, connection, network.id, time_s=time)
-        problem = remove_network(connection, network)
+        problem = remove_network(paths, connection, network)
         if problem:
             raise errors.KernelError(problem, hint="it will be tried again by: quiltctl gc")
         write(f"{reference}\n")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from quiltctl.db import containers
+from quiltctl.db import containers, network_names
 from quiltctl.db.connection import open_to_write, transaction
 from quiltctl.model.name import check_name
 from quiltctl.model.parameters import Argument, Verb
+from quiltctl.runtime.lifecycle import refresh_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ VERB = Verb(
 
 
 def command(paths: Paths, *, container: str, name: str) -> int:
-    """Rename one container, in whatever state it is."""
+    """Rename one container, in whatever state it is. Its neighbours find it by the new name at once."""
     check_name(name)
     connection = open_to_write(paths)
     with transaction(connection):
-        containers.rename(connection, containers.find(connection, container).id, name)
+        container_id = containers.find(connection, container).id
+        containers.rename(connection, container_id, name)
+    refresh_names.refresh(paths, connection, network_names.networks_of(connection, container_id))
     return 0

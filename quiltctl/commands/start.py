@@ -86,9 +86,10 @@ def _start(
     proxy_signals: bool = True,
 ) -> int:
     from quiltctl.db import containers as rows
+    from quiltctl.db import memberships
     from quiltctl.db.document import decode
     from quiltctl.model.spec import spec_from
-    from quiltctl.runtime.lifecycle import start
+    from quiltctl.runtime.lifecycle import hold_ports, start
 
     container = item.container
     if container.state in rows.LIVE:
@@ -97,9 +98,10 @@ def _start(
         return 0
     document = decode(connection, rows.config_of(connection, container.id))
     spec = spec_from({**document, "name": container.name})
-    shim = spawn.spawn(paths, attached=streams is not None, nested=spawn.is_nested(spec))
+    held, ports = hold_ports.hold(connection, spec, memberships.network_ids(connection, container.id))
+    shim = spawn.spawn(paths, attached=streams is not None, nested=spawn.is_nested(spec), held=held)
     signals_fd = relay.catch_signals() if streams is not None and proxy_signals else -1
-    begun = start.start(paths, connection, spec, shim, streams)
+    begun = start.start(paths, connection, spec, shim, streams, start.Networking(ports=ports, held=len(held)))
     if streams is not None:
         # Imported while the container is being built, so for nothing.
         from quiltctl.runtime.lifecycle.attend import attend

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from quiltctl.db.containers import Container
+from quiltctl.db.document import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from typing import Any
 
 _COLUMNS = ", ".join(Container._fields)
 
@@ -34,9 +36,33 @@ def newest(connection: sqlite3.Connection) -> Container | None:
     return None if row is None else Container(*row)
 
 
-def networks(connection: sqlite3.Connection) -> dict[str, str]:
-    """Return by container id what ``--network`` said."""
+def network_modes(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return by container id how it is in networks: none, host, ``container:ID`` or bridge. Every config is read."""
     return dict(connection.execute("SELECT id, coalesce(config ->> '$.network', '') FROM containers").fetchall())
+
+
+def networks(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """Return by container id the names of the networks it is in, in its order."""
+    found: dict[str, list[str]] = {}
+    rows = connection.execute(
+        "SELECT m.container_id, n.name FROM network_memberships AS m JOIN networks AS n ON n.id = m.network_id"
+        " ORDER BY m.container_id, m.position, n.id"
+    )
+    for container_id, name in rows:
+        found.setdefault(container_id, []).append(name)
+    return found
+
+
+def ports(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]]:
+    """Return by container id the ports of the host that lead to it; only leases that have some are read."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    rows = connection.execute(
+        "SELECT container_id, ports FROM network_allocations"
+        " WHERE id IN (SELECT allocation_id FROM published_ports) AND state <> 'cleaned'"
+    )
+    for container_id, text in rows:
+        found.setdefault(container_id, []).extend(decode(connection, text))
+    return found
 
 
 def volumes(connection: sqlite3.Connection) -> dict[str, list[tuple[str, str]]]:

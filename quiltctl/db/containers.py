@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from quiltctl import errors
+from quiltctl.model.document import encode
 from quiltctl.model.value import Value
 
 TYPE_CHECKING = False
@@ -209,6 +210,14 @@ def note_fallback(connection: sqlite3.Connection, container_id: str, reason: str
         "UPDATE containers SET config = json_set(config, '$.userns', 'host', '$.uid_map', json('[]'),"
         " '$.gid_map', json('[]'), '$.fallback', ?) WHERE id = ?",
         (reason, container_id),
+    )
+
+
+def set_egress(connection: sqlite3.Connection, container_id: str, egress: Sequence[str] | None) -> None:
+    """Write where a container may speak to; None is what its networks say."""
+    connection.execute(
+        "UPDATE containers SET config = json_set(config, '$.egress', json(?)), changed_at = ? WHERE id = ?",
+        (encode(None if egress is None else list(egress)), time.time_ns(), container_id),
     )
 
 

@@ -212,7 +212,7 @@ def endpoints(connection: sqlite3.Connection) -> tuple[Endpoint, ...]:
 _ENDPOINTS = (
     "SELECT a.id, a.container_id, n.name, n.bridge, n.subnet, n.gateway, coalesce(n.subnet6, ''),"
     " coalesce(n.gateway6, ''), n.mtu, n.nat, n.internal, a.host_interface, a.interface, a.ip, coalesce(a.ip6, ''),"
-    " a.mac, a.ports, a.egress"
+    " a.mac, a.ports, a.egress, n.id, n.names"
     " FROM network_allocations AS a JOIN networks AS n ON n.id = a.network_id"
     " LEFT JOIN network_memberships AS m ON m.container_id = a.container_id AND m.network_id = a.network_id"
 )
@@ -220,11 +220,28 @@ _ENDPOINTS = (
 
 def _endpoint(row: Sequence[Any]) -> Endpoint:
     facts = dict(zip(Endpoint._fields, row, strict=True))
-    for flag in ("nat", "internal"):
+    for flag in ("nat", "internal", "names"):
         facts[flag] = bool(facts[flag])
     facts["ports"] = tuple(decode(facts["ports"]))
     facts["egress"] = None if facts["egress"] is None else tuple(decode(facts["egress"]))
     return Endpoint(**facts)
+
+
+def stale(connection: sqlite3.Connection) -> list[str]:
+    """Return the ids of containers that have a lease and do not run, or are gone."""
+    rows = connection.execute(
+        "SELECT DISTINCT a.container_id FROM network_allocations AS a"
+        " LEFT JOIN containers AS c ON c.id = a.container_id"
+        " WHERE a.state <> 'cleaned' AND (c.id IS NULL OR c.state NOT IN ('starting', 'running', 'paused'))"
+    )
+    return [row[0] for row in rows]
+
+
+def forget_orphans(connection: sqlite3.Connection) -> None:
+    """Delete the leases that are over, of containers that are gone."""
+    connection.execute(
+        "DELETE FROM network_allocations WHERE state = 'cleaned' AND container_id NOT IN (SELECT id FROM containers)"
+    )
 
 
 def of_network(connection: sqlite3.Connection, network_id: str) -> list[Lease]:

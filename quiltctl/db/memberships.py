@@ -58,6 +58,12 @@ def of_container(connection: sqlite3.Connection, container_id: str) -> list[Memb
     return [Membership(*row) for row in rows]
 
 
+def network_ids(connection: sqlite3.Connection, container_id: str) -> list[str]:
+    """Return the ids of the networks that a container is in."""
+    rows = connection.execute("SELECT network_id FROM network_memberships WHERE container_id = ?", (container_id,))
+    return [row[0] for row in rows]
+
+
 def of_network(connection: sqlite3.Connection, network_id: str) -> list[Membership]:
     """Return the containers that are in a network, whether they run or not."""
     rows = connection.execute(

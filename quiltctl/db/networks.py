@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quiltctl import errors
+from quiltctl.model.endpoint import Wire
 from quiltctl.model.value import Value
 
 TYPE_CHECKING = False
@@ -94,6 +95,24 @@ def find(connection: sqlite3.Connection, reference: str) -> Network:
 def list_all(connection: sqlite3.Connection) -> list[Network]:
     """Return every network, the oldest first."""
     return [Network(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM networks ORDER BY created_at, id")]  # noqa: S608
+
+
+def wires(connection: sqlite3.Connection) -> tuple[Wire, ...]:
+    """Return what the bridges and the firewall of all networks are made by."""
+    return tuple(
+        Wire(
+            bridge=one.bridge,
+            subnet=one.subnet,
+            subnet6=one.subnet6 or "",
+            nat=bool(one.nat),
+            internal=bool(one.internal),
+            network=one.name,
+            gateway=one.gateway,
+            gateway6=one.gateway6 or "",
+            mtu=one.mtu,
+        )
+        for one in list_all(connection)
+    )
 
 
 def delete(connection: sqlite3.Connection, network_id: str) -> bool:

@@ -35,6 +35,24 @@ class Endpoint(Value):
     """Each: host_ip (empty: all), host_port, container_port, protocol."""
     egress: tuple[str, ...] | None
     """The destinations that it may speak to, as ``CIDR[:PORT[-PORT][/PROTOCOL]]``; None is all, () is none."""
+    network_id: str = ""
+    names: bool = False
+    """Whether the containers of the network find each other by name."""
+
+
+class Wire(Value):
+    """What of a network its bridge and the firewall are made by; an endpoint has these fields as well."""
+
+    bridge: str
+    subnet: str
+    subnet6: str
+    """Empty without IPv6."""
+    nat: bool
+    internal: bool
+    network: str = ""
+    gateway: str = ""
+    gateway6: str = ""
+    mtu: int = 0
 
 
 def routed(endpoints: tuple[Endpoint, ...]) -> Endpoint | None:

@@ -21,6 +21,8 @@ class ImageConfig(Value):
     labels: dict[str, str] = {}  # noqa: RUF012 (values are not changed)
     stop_signal: str = ""
     comment: str = ""
+    exposed_ports: tuple[str, ...] = ()
+    """``PORT/PROTOCOL`` each."""
 
 
 class Image(Value):
@@ -52,6 +54,7 @@ def config_document(config: ImageConfig) -> dict[str, Any]:
         "Labels": {key: config.labels[key] for key in sorted(config.labels)},
         "StopSignal": config.stop_signal,
         "Comment": config.comment,
+        "ExposedPorts": {port: {} for port in sorted(config.exposed_ports)},
     }
     return {key: value for key, value in said.items() if value}
 
@@ -67,6 +70,7 @@ def config_from(document: dict[str, Any]) -> ImageConfig:
         labels=document.get("Labels", {}),
         stop_signal=document.get("StopSignal", ""),
         comment=document.get("Comment", ""),
+        exposed_ports=tuple(document.get("ExposedPorts", ())),
     )
 
 

@@ -2,7 +2,8 @@
 
 It is born in new user, mount, PID, UTS, IPC and network namespaces, as a sibling of the process that made it, and
 waits: real root outside maps its ids, and mounts what it could not. Then it is handed the overlay, becomes the root
-of its own namespace, and walks through ``contain``: its root file system, then its identity, then the program. The
+of its own namespace, and walks through ``contain``: its root file system, while its network is made outside, then its
+identity, then the program. The
 order is forced: a later step takes away what an earlier one needs. Nothing is imported on the way, since the
 interpreter's files are gone once the root has changed, and every failure is told over a pipe.
 """
@@ -66,6 +67,8 @@ def contain(cell: Cell, joined_fd: int = -1) -> NoReturn:
         _settle_namespaces(cell.spec, joined_fd)
         step = "root"
         root_fd = _build_root(cell, overlay_fd)
+        step = "network"
+        _wait_for_the_network(cell)
         step = "user"
         identity = program.look_up(root_fd, cell.spec.user, cell.spec.groups)
         step = "pivot"
@@ -93,10 +96,21 @@ def open_gate(gate: _socket.socket, overlay_fd: int) -> None:
     gate.sendmsg([b"\n"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", overlay_fd))])
 
 
+def open_second_gate(gate: _socket.socket) -> None:
+    """Tell the first process that its network is there."""
+    gate.send(b"\n")
+
+
+def _wait_for_the_network(cell: Cell) -> None:
+    """Wait until the wires are there, which are made while the root is built. Without them, somebody has told why."""
+    if cell.spec.network == "bridge" and not cell.gate.recv(1):
+        os._exit(125)
+    cell.gate.close()
+
+
 def _wait_at_the_gate(gate: _socket.socket) -> int:
     """Wait until the ids are mapped, and return the overlay. Without one, whoever makes us has told why: end."""
     told, control, *_ = gate.recvmsg(1, _socket.CMSG_SPACE(struct.calcsize("i")), _socket.MSG_CMSG_CLOEXEC)
-    gate.close()
     if not told:
         os._exit(125)
     overlay_fd: int = struct.unpack("i", control[0][2])[0]
@@ -108,8 +122,9 @@ def _settle_namespaces(spec: Spec, joined_fd: int) -> None:
         processes.leave(processes.CLONE_NEWCGROUP)
     elif spec.cgroupns != "host":
         processes.join(joined_fd, processes.CLONE_NEWCGROUP)
-    if spec.network == "none":
+    if spec.network in {"none", "bridge"}:
         _raise_loopback()
+        _let_ping(spec)
     if spec.uts == "private":
         processes.set_hostname(spec.hostname)
         if DOMAIN_NAME in spec.sysctls:
@@ -123,6 +138,21 @@ def _raise_loopback() -> None:
     flags = struct.unpack(_IFREQ, fcntl.ioctl(socket.fileno(), _SIOCGIFFLAGS, request))[1]
     fcntl.ioctl(socket.fileno(), _SIOCSIFFLAGS, struct.pack(_IFREQ, b"lo", flags | _IFF_UP))
     socket.close()
+
+
+def _let_ping(spec: Spec) -> None:
+    """Let every group of the container ask for echoes, which needs no right to raw sockets then (icmp(7))."""
+    last = 0x7FFFFFFF
+    if spec.gid_map:
+        # Both ends must be mapped, and what lies between is meant as the host counts.
+        inside, _, size = (int(number) for number in spec.gid_map[0].split(":"))
+        last = size - 1 if inside == 0 else 0
+    try:
+        fd = os.open("/proc/sys/net/ipv4/ping_group_range", os.O_WRONLY | os.O_CLOEXEC)
+        os.write(fd, f"0 {last}".encode())
+        os.close(fd)
+    except OSError:  # what is only a nicety may be missing: a host whose /proc/sys is read-only, or hidden
+        return
 
 
 def _build_root(cell: Cell, overlay_fd: int) -> int:

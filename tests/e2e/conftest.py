@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.netns import HOST, OUTSIDE, Namespace
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -72,6 +74,19 @@ class Quilt:
         rows: list[dict[str, Any]] = json.loads(self.ok("system", "sql", "--json", query))
         return rows
 
+    def network_traces(self) -> dict[str, list[str]]:
+        """Return what is left of networks: interfaces, rules, leases, ports, and tasks that are not done."""
+        links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout.splitlines()
+        rules = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+        leases = self.sql("SELECT ip FROM network_allocations WHERE state <> 'cleaned'")
+        return {
+            "links": sorted({line.split(": ")[1].partition("@")[0] for line in links} - {"lo", "uplink"}),
+            "tables": rules.splitlines(),
+            "leases": [row["ip"] for row in leases],
+            "ports": [str(row["host_port"]) for row in self.sql("SELECT host_port FROM published_ports")],
+            "tasks": [row["resource"] for row in self.sql("SELECT resource FROM cleanup_tasks WHERE type = 'network'")],
+        }
+
     @staticmethod
     def eventually(check: Callable[[], object], seconds: float = 10) -> None:
         """Wait until a condition holds, and fail when it does not in time."""
@@ -105,6 +120,23 @@ class Quilt:
         return name == Paths(str(self.root)).cgroup
 
 
+@pytest.fixture
+def outside(quilt: Quilt) -> Iterator[Namespace]:  # noqa: ARG001 (its namespace is the host's)
+    """Give what is outside of the host: 192.0.2.2, one wire away from the host's 192.0.2.1."""
+    space = Namespace()
+    commands = (
+        f"link add uplink type veth peer name uplink netns {space.path}",
+        f"addr add {HOST}/24 dev uplink",
+        "link set uplink up",
+    )
+    for command in commands:
+        subprocess.run(["ip", *command.split()], check=True)
+    space.ip(f"addr add {OUTSIDE}/24 dev uplink", "link set uplink up")
+    subprocess.run(["ip", "route", "add", "default", "via", OUTSIDE], check=True)
+    yield space
+    space.close()
+
+
 def processes_of(root: Path) -> list[str]:
     """Return the living processes whose root file system is an overlay below this root, or that are its shims."""
     found = []
@@ -130,7 +162,7 @@ def store(rootfs_tar: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def quilt(store: Path, request: pytest.FixtureRequest) -> Iterator[Quilt]:
+def quilt(store: Path, own_network: None, request: pytest.FixtureRequest) -> Iterator[Quilt]:  # noqa: ARG001 (it comes first)
     """Give the command over a root of its own with the image ``box``; end what the test has left running."""
     request.getfixturevalue("needs")("root", "overlay", "busybox")
     folder = Path(tempfile.mkdtemp(prefix="quilt-e2e-"))

@@ -22,6 +22,7 @@ FREE = (
     "Attributes",
     "Networks",
     "Ports",
+    "PortBindings",
     "store.containers",
     "Options",
     "Sysctls",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from quiltctl.db import leases
+from quiltctl.db import leases, networks
 from quiltctl.model.endpoint import routed
 
 TYPE_CHECKING = False
@@ -26,15 +26,14 @@ def wire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, pid: 
     Raises:
         OSError: the kernel refuses it, or the container has ended.
     """
-    from quiltctl.runtime.lifecycle import refresh_names  # type: ignore[attr-defined]
-    from quiltctl.runtime.network import attach, firewall  # type: ignore[attr-defined]
+    from quiltctl.runtime.lifecycle import refresh_names
+    from quiltctl.runtime.network import attach
 
     first = routed(leases.endpoints_of(connection, endpoint.container_id))
     is_way_out = first is not None and first.lease_id == endpoint.lease_id
-    firewall.admit(paths, (endpoint,))  # before the wire: what has an address is guarded
     netns_fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        attach.attach((endpoint,), netns_fd, way_out=endpoint if is_way_out else None)
+        attach.connect(paths, (endpoint,), netns_fd, way_out=endpoint if is_way_out else None)
     finally:
         os.close(netns_fd)
     refresh_names.refresh(paths, connection, [network_id])
@@ -46,19 +45,55 @@ def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, net
     Raises:
         OSError: the kernel refuses it.
     """
-    from quiltctl.runtime.lifecycle import refresh_names  # type: ignore[attr-defined]
-    from quiltctl.runtime.network import attach, firewall  # type: ignore[attr-defined]
+    from quiltctl.runtime.lifecycle import refresh_names
+    from quiltctl.runtime.network import attach, firewall
 
     attach.detach(endpoint)
     firewall.withdraw(paths, (endpoint,))
     refresh_names.refresh(paths, connection, [network_id])
 
 
-def guard(paths: Paths, endpoints: Sequence[Endpoint]) -> None:
-    """Put the egress policies of running containers in force, as their leases have them now."""
-    from quiltctl.runtime.network import firewall  # type: ignore[attr-defined]
+def guard(paths: Paths, endpoints: Sequence[Endpoint], allowed: Sequence[str] | None) -> None:
+    """Put another egress policy in force for running containers, which have had that of these endpoints.
 
-    firewall.admit(paths, tuple(endpoints))
+    Raises:
+        HostLacks, KernelError: it cannot be.
+    """
+    from quiltctl.runtime.network import firewall
+
+    for endpoint in endpoints:
+        firewall.change_egress(paths, endpoint, None if allowed is None else tuple(allowed))
+
+
+def forget_rules(paths: Paths, connection: sqlite3.Connection, bridge: str) -> None:
+    """Take a network out of the firewall, and with the last one the tables themselves.
+
+    Raises:
+        KernelError: nft refuses.
+    """
+    from quiltctl.runtime.network import firewall
+
+    firewall.remove_networks(paths, [bridge])
+    remove_tables(paths, connection)
+
+
+def remove_tables(paths: Paths, connection: sqlite3.Connection) -> None:
+    """Remove the tables of the firewall when there is no network.
+
+    One that is made in this very moment may lose its rules with them: who is there afterwards gets them again. Whoever
+    comes later finds none and makes them.
+
+    Raises:
+        KernelError: nft refuses.
+    """
+    from quiltctl.runtime.network import firewall, repair
+
+    if networks.list_all(connection):
+        return
+    firewall.remove(paths)
+    wires = networks.wires(connection)
+    if wires:
+        repair.repair(paths, wires, leases.endpoints(connection), dry_run=False)
 
 
 def remove_bridge(bridge: str) -> None:

@@ -10,19 +10,30 @@ from quiltctl.model.document import encode
 from quiltctl.model.name import random_name
 from quiltctl.model.spec import Spec
 from quiltctl.runtime import user_namespace
-from quiltctl.runtime.lifecycle import discard
+from quiltctl.runtime.lifecycle import discard, enrol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
+    from quiltctl.model.membership import Wanted
     from quiltctl.paths import Paths
 
 
-def insert(paths: Paths, connection: sqlite3.Connection, spec: Spec) -> Spec:
+def insert(
+    paths: Paths,
+    connection: sqlite3.Connection,
+    spec: Spec,
+    wanted: Sequence[Wanted] = (),
+    routes: enrol.Routes = [],  # noqa: B006 (it is only read)
+) -> Spec:
     """Write the container, within the caller's transaction, and return its spec, named if it had no name.
 
+    ``wanted`` are the networks that it shall be in, ``routes`` what ``enrol.find_routes`` has found.
+
     Raises:
+        NotFound, UsageError: a network, or an address in it, that is not there.
         Conflict: the name is taken, or no range of ids is free.
     """
     if not spec.name:
@@ -42,6 +53,7 @@ def insert(paths: Paths, connection: sqlite3.Connection, spec: Spec) -> Spec:
     )
     if first_id is not None:
         id_ranges.use(connection, spec.id, first_id)
+    enrol.enrol(paths, connection, spec, wanted, routes)
     discard.plan(paths, connection, spec.id)
     return spec
 

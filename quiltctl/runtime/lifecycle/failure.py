@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _KINDS: tuple[type[errors.QuiltError], ...] = (
     errors.CannotExecute,
     errors.ProgramNotFound,
+    errors.AddressInUse,
+    errors.Conflict,
     errors.HostLacks,
     errors.KernelError,
     errors.UsageError,

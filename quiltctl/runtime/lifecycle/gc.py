@@ -15,7 +15,7 @@ from quiltctl.db import cleanup, containers, events, meta
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import cgroups, liveness
-from quiltctl.runtime.lifecycle import discard, observe, reap, remove, remove_network, sweep_images
+from quiltctl.runtime.lifecycle import discard, observe, reap, remove, remove_network, sweep_images, sweep_networks
 from quiltctl.runtime.lifecycle.create_network import BRIDGE
 from quiltctl.runtime.seccomp import cache
 from quiltctl.runtime.tree import remove_tree
@@ -91,22 +91,27 @@ def retry_tasks(paths: Paths, connection: sqlite3.Connection) -> list[Finding]:
 
 
 def _retry(paths: Paths, connection: sqlite3.Connection, container_id: str) -> Iterator[Finding]:
-    """Finish the tasks of one container: all of them when its row is gone, else its cgroup; or those of a network."""
+    """Finish the tasks of a network, or of a container: all when its row is gone, else its cgroup and leases."""
     if any(task.resource.startswith(BRIDGE) for task in cleanup.tasks_of(connection, container_id)):
-        yield Finding("network", container_id[:12], "removed", remove_network.finish(connection, container_id))
+        yield Finding("network", container_id[:12], "removed", remove_network.finish(paths, connection, container_id))
         return
+    unreleased = sweep_networks.release(paths, connection, container_id)
     if containers.get(connection, container_id) is None:
         problems = discard.discard_all(paths, connection, [container_id])
-        yield Finding("cleanup", container_id[:12], "removed", problems[0] if problems else "")
+        yield Finding("cleanup", container_id[:12], "removed", problems[0] if problems else unreleased)
         return
     problem = discard.remove_cgroup(paths, container_id)
+    failed = {"cgroup": "" if problem is None else str(problem), "network": unreleased}
+    tasks = cleanup.tasks_of(connection, container_id)
     with transaction(connection):
-        if problem is None:
-            cleanup.complete(connection, container_id, "cgroup")
-        else:
-            for task in cleanup.tasks_of(connection, container_id):
-                cleanup.fail(connection, task.id, str(problem))
-    yield Finding("cgroup", container_id[:12], "removed", "" if problem is None else str(problem))
+        for task in tasks:
+            if failed.get(task.type):
+                cleanup.fail(connection, task.id, failed[task.type])
+            elif task.type in failed:
+                cleanup.complete(connection, container_id, task.type)
+    yield from (
+        Finding(task.type, container_id[:12], "removed", failed[task.type]) for task in tasks if task.type in failed
+    )
 
 
 def _orphan_folders(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
@@ -126,6 +131,12 @@ def _orphan_cgroups(paths: Paths, connection: sqlite3.Connection, wish: Wish) ->
             continue
         problem = discard.remove_cgroup(paths, name)
         yield Finding("cgroup", name[:12], "removed", "" if problem is None else str(problem))
+
+
+def _networks(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
+    """Leases, interfaces, bridges and the firewall."""
+    for mended in sweep_networks.sweep(paths, connection, dry_run=wish.dry_run):
+        yield Finding(mended.kind, mended.name, mended.action, mended.problem)
 
 
 def _orphan_mounts(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:  # noqa: ARG001
@@ -211,6 +222,7 @@ _SWEEPS = (
     _open_tasks,
     _orphan_folders,
     _orphan_cgroups,
+    _networks,
     _orphan_mounts,
     _image_data,
     _old_containers,

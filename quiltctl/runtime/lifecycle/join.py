@@ -20,7 +20,7 @@ def find(paths: Paths, connection: sqlite3.Connection, spec: Spec) -> tuple[int,
     Raises:
         WrongState: that container does not run, or is gone.
     """
-    modes = (spec.userns, spec.pid, spec.ipc, spec.uts, spec.cgroupns)
+    modes = (spec.userns, spec.network, spec.pid, spec.ipc, spec.uts, spec.cgroupns)
     owner_id = next((mode.partition(":")[2] for mode in modes if mode.startswith("container:")), None)
     if owner_id is None:
         return None

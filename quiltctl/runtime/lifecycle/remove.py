@@ -10,11 +10,11 @@ import os
 import time
 
 from quiltctl import errors
-from quiltctl.db import containers
+from quiltctl.db import containers, leases
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import exit_record, liveness
-from quiltctl.runtime.lifecycle import discard
+from quiltctl.runtime.lifecycle import discard, lease
 from quiltctl.runtime.linux import pidfd
 
 TYPE_CHECKING = False
@@ -47,9 +47,15 @@ def remove(paths: Paths, connection: sqlite3.Connection, chosen: Sequence[Contai
         _kill_shims(chosen)
     cidfiles: dict[str, str] = {}
     removals: dict[str, Removal] = {}
+    # What was killed just now has its addresses still; that of the others is free already.
+    endpoints = [
+        one for each in chosen if each.state in containers.LIVE for one in leases.endpoints_of(connection, each.id)
+    ]
+    problem = lease.withdraw(paths, connection, endpoints) if force else None
     with transaction(connection):
         for container in chosen:
-            removals[container.id] = _remove_row(paths, connection, container, cidfiles, force=force)
+            removals[container.id] = _remove_row(paths, connection, container, cidfiles, problem, force=force)
+    lease.tell_others(paths, connection, endpoints)
     problems = discard.discard_all(paths, connection, list(cidfiles)) if cidfiles else []
     for container_id, cidfile in cidfiles.items():
         _remove_cidfile(cidfile, container_id)
@@ -73,7 +79,13 @@ def _kill_shims(chosen: Sequence[Container]) -> None:
 
 
 def _remove_row(
-    paths: Paths, connection: sqlite3.Connection, container: Container, cidfiles: dict[str, str], *, force: bool
+    paths: Paths,
+    connection: sqlite3.Connection,
+    container: Container,
+    cidfiles: dict[str, str],
+    problem: str | None,
+    *,
+    force: bool,
 ) -> Removal:
     now = containers.get(connection, container.id)
     if now is None:
@@ -88,6 +100,7 @@ def _remove_row(
         )
     if now.state in containers.LIVE:
         _end_killed(paths, connection, now)
+        lease.give_back(connection, now.id, problem)
     cidfiles[now.id] = containers.cidfile_of(connection, now.id)
     containers.delete(connection, now.id, now.generation)
     return Removal(container)

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     import sqlite3
 
     from quiltctl.db.networks import Network
+    from quiltctl.paths import Paths
 
 _IN_USE = 2
 
 
-def remove_network(connection: sqlite3.Connection, network: Network) -> str:
-    """Remove a network, its bridge and its row. Returns why something is left that gc will have to remove, or nothing.
+def remove_network(paths: Paths, connection: sqlite3.Connection, network: Network) -> str:
+    """Remove a network: its row, its rules, its bridge. Returns why something is left for gc to remove, or nothing.
 
     Raises:
         WrongState: a container is in it, whether it runs or not (exit code 2).
@@ -32,18 +33,20 @@ def remove_network(connection: sqlite3.Connection, network: Network) -> str:
         _check_unused(connection, network)
         if networks.delete(connection, network.id):
             cleanup.plan(connection, network.id, "network", f"{BRIDGE}{network.bridge}")
-    return finish(connection, network.id)
+    return finish(paths, connection, network.id)
 
 
-def finish(connection: sqlite3.Connection, network_id: str) -> str:
+def finish(paths: Paths, connection: sqlite3.Connection, network_id: str) -> str:
     """Remove what is left of a network whose row is gone, and its tasks. Returns why it cannot be, or nothing."""
     tasks = [task for task in cleanup.tasks_of(connection, network_id) if task.resource.startswith(BRIDGE)]
     problem = ""
     for task in tasks:
         try:
-            apply_network.remove_bridge(task.resource.removeprefix(BRIDGE))
-        except OSError as error:
-            problem = f"cannot remove the {task.resource}: {error.strerror}"
+            bridge = task.resource.removeprefix(BRIDGE)
+            apply_network.forget_rules(paths, connection, bridge)
+            apply_network.remove_bridge(bridge)
+        except (errors.QuiltError, OSError) as error:
+            problem = f"cannot remove the {task.resource}: {error}"
             with transaction(connection):
                 cleanup.fail(connection, task.id, problem)
     if tasks and not problem:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 
-from quiltctl.db import cleanup, containers, id_ranges
+from quiltctl.db import cleanup, containers, id_ranges, leases
 from quiltctl.db.connection import open_to_write, transaction
 from quiltctl.runtime import exit_record
-from quiltctl.runtime.lifecycle import discard, observe
+from quiltctl.runtime.lifecycle import discard, lease, observe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def note_running(paths: Paths, spec: Spec, generation: int, *, pid: int, started
         if spec.fallback:
             id_ranges.give_back(connection, spec.id)
             containers.note_fallback(connection, spec.id, spec.fallback)
+        leases.activate(connection, spec.id)
         return containers.move(
             connection,
             spec.id,
@@ -50,6 +51,8 @@ def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.Quil
     """Write that the program did not come to run, and undo what was made for it; with --rm nothing stays."""
     connection = open_to_write(paths)
     discard.remove_cgroup(paths, spec.id)
+    endpoints = leases.endpoints_of(connection, spec.id)
+    problem = lease.withdraw(paths, connection, endpoints)
     with transaction(connection):
         failed = containers.move(
             connection,
@@ -66,8 +69,10 @@ def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.Quil
             return
         containers.end_monitor(connection, spec.id, generation, "failed", observe.START_FAILED)
         cleanup.complete(connection, spec.id, "cgroup")
+        lease.give_back(connection, spec.id, problem)
         if spec.auto_remove:
             containers.delete(connection, spec.id, generation)
+    lease.tell_others(paths, connection, endpoints)
     if spec.auto_remove:
         discard.discard_all(paths, connection, [spec.id])
 
@@ -90,6 +95,8 @@ def write_end(paths: Paths, connection: sqlite3.Connection, container: Container
     ``monitor`` is how its shim ended: completed, failed or aborted. Returns False when somebody was first.
     """
     problem = discard.remove_cgroup(paths, container.id)
+    endpoints = leases.endpoints_of(connection, container.id)
+    unwithdrawn = lease.withdraw(paths, connection, endpoints)
     with transaction(connection):
         ended = containers.move(
             connection,
@@ -108,8 +115,10 @@ def write_end(paths: Paths, connection: sqlite3.Connection, container: Container
         containers.end_monitor(connection, container.id, container.generation, monitor, container.exit_reason or "")
         if problem is None:
             cleanup.complete(connection, container.id, "cgroup")
+        lease.give_back(connection, container.id, unwithdrawn)
         if container.auto_remove:
             containers.delete(connection, container.id, container.generation)
+    lease.tell_others(paths, connection, endpoints)
     if container.auto_remove:
         discard.discard_all(paths, connection, [container.id])
     return True

@@ -21,6 +21,7 @@ from quiltctl.runtime.linux import processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, NoReturn
 
     from quiltctl.model.spec import Spec
@@ -100,11 +101,11 @@ class _Pipes:
         # Between the watch and us, in the foreground.
         self.client = tuple(os.pipe2(os.O_CLOEXEC) if attached else (-1, -1) for _ in range(3))
 
-    def of_watch(self) -> list[int]:
+    def of_watch(self, held: Sequence[int]) -> list[int]:
         """Return what becomes the watch's descriptors 0, 1, ...; -1 is /dev/null. See runtime/shim/watch.py."""
         (client_in, _), (_, client_out), (_, client_err) = self.client
         streams = (self.outputs[0], self.errors[0], self.inputs[1])
-        return [self.order[0], self.answer[1], -1, client_in, client_out, client_err, *streams, self.ready[0]]
+        return [self.order[0], self.answer[1], -1, client_in, client_out, client_err, *streams, self.ready[0], *held]
 
     def of_build(self) -> tuple[int, ...]:
         """Return what build keeps: its order, the answer, the pipe to the watch, and the program's streams."""
@@ -124,11 +125,12 @@ class _Pipes:
                     os.close(fd)
 
 
-def spawn(paths: Paths, *, attached: bool, nested: bool = True) -> Shim:
+def spawn(paths: Paths, *, attached: bool, nested: bool = True, held: Sequence[int] = ()) -> Shim:
     """Start a shim and return it, without waiting for anything.
 
     It is PID 1 of a namespace in which the container's is ``nested``, and the container cannot outlive it, unless the
     container shares the PID namespace of the host or of another container: those are not below the shim's.
+    ``held`` are the sockets that keep the container's ports of the host; they pass over to the watch.
     What the caller has imported by now, build need not import again: that is why ctypes is imported above.
 
     Raises:
@@ -139,21 +141,23 @@ def spawn(paths: Paths, *, attached: bool, nested: bool = True) -> Shim:
     pipes = _Pipes(attached=attached)
     helper = os.fork()
     if helper == 0:
-        _be_helper(paths, pipes, processes.CLONE_NEWPID if nested else 0)
+        _be_helper(paths, pipes, held, processes.CLONE_NEWPID if nested else 0)
     pipes.close_but(pipes.ours())
+    for fd in held:
+        os.close(fd)
     shim = Shim(helper, *pipes.ours())
     _write_all(shim.order_fd, marshal.dumps(interpreter.search_path()))
     return shim
 
 
-def _be_helper(paths: Paths, pipes: _Pipes, flags: int) -> NoReturn:
+def _be_helper(paths: Paths, pipes: _Pipes, held: Sequence[int], flags: int) -> NoReturn:
     """Clone what becomes the watch, tell its pid, and end: from then on it is nobody's child."""
     born_fd = pipes.born[1]
     try:
         os.setsid()
         pid = _clone_into_shims(paths, flags)
         if pid == 0:
-            _become_watch_beside_build(pipes)
+            _become_watch_beside_build(pipes, held)
         os.write(born_fd, str(pid).encode())
     except OSError as error:
         os.write(born_fd, f"{error.filename}: {error.strerror}".encode())
@@ -176,13 +180,13 @@ def _clone_into_shims(paths: Paths, flags: int) -> int:
     return -1
 
 
-def _become_watch_beside_build(pipes: _Pipes) -> NoReturn:
+def _become_watch_beside_build(pipes: _Pipes, held: Sequence[int]) -> NoReturn:
     """Fork build, then take the descriptors 0, 1, ... as given, close all others, and execute the interpreter."""
     try:
         python = interpreter.path()
         if os.fork() == 0:
-            _become_build(pipes)
-        fds = pipes.of_watch()
+            _become_build(pipes, held)
+        fds = pipes.of_watch(held)
         null_fd = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         # Out of the way first: a descriptor may stand where another has to go.
         high = [fcntl.fcntl(null_fd if fd < 0 else fd, fcntl.F_DUPFD_CLOEXEC, len(fds)) for fd in fds]
@@ -196,9 +200,11 @@ def _become_watch_beside_build(pipes: _Pipes) -> NoReturn:
         os._exit(1)
 
 
-def _become_build(pipes: _Pipes) -> NoReturn:
+def _become_build(pipes: _Pipes, held: Sequence[int]) -> NoReturn:
     """Keep the pipes of build alone, and build."""
     try:
+        for fd in held:
+            os.close(fd)
         pipes.close_but(pipes.of_build())
         from quiltctl.runtime.shim.build import main
 

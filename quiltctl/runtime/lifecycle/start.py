@@ -7,16 +7,18 @@ from quiltctl.db import containers
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import interpreter, liveness
-from quiltctl.runtime.lifecycle import create, discard, join, reap
+from quiltctl.runtime.lifecycle import create, discard, enrol, join, lease, reap
 from quiltctl.runtime.lifecycle.failure import refusal_of
 from quiltctl.runtime.linux import pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
+    from quiltctl.model.endpoint import Endpoint
+    from quiltctl.model.membership import Wanted
     from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
     from quiltctl.runtime.lifecycle.spawn import Shim
@@ -41,6 +43,9 @@ class Begun(Value):
     """Which of stdin, stdout and stderr the caller will carry; None is the background."""
     joined: tuple[int, int] | None
     """Pid and start time of the container whose namespaces are joined."""
+    endpoints: tuple[Endpoint, ...]
+    held: int
+    """How many sockets the watch holds for its ports."""
 
     def wait(self, signals_fd: int = -1) -> Run:
         """Return once the program runs.
@@ -102,53 +107,105 @@ class Run(Value):
     """Why it runs without a user namespace although it should have had one; empty if it has what it should."""
 
 
+class Networking(Value):
+    """What a start is to have in its networks, beyond what the database knows."""
+
+    wanted: tuple[Wanted, ...] = ()
+    """The networks of a container that is being made."""
+    ports: tuple[dict[str, Any], ...] = ()
+    """The ports of the host that are held for it, each with its number."""
+    held: int = 0
+    """How many sockets hold them; the watch has those."""
+
+
 def create_and_start(
-    paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, streams: Sequence[str] | None
+    paths: Paths,
+    connection: sqlite3.Connection,
+    spec: Spec,
+    shim: Shim,
+    streams: Sequence[str] | None,
+    networking: Networking,
 ) -> Begun:
     """Make a container and start it: `run`. ``streams`` are those of ``Begun``.
 
     Raises:
-        Conflict: the name is taken, or no range of ids is free.
+        Conflict: the name, an address or a port is taken, or no range of ids is free.
+        NotFound: a network.
         WrongState: a container whose namespaces are to be joined does not run.
     """
-    pid, started = shim.identify()
-    with transaction(connection):
-        spec = create.insert(paths, connection, spec)
-        joined = join.find(paths, connection, spec)
-        generation = _begin(connection, spec.id, pid, started)
-    return _begun(Begun(paths, connection, spec, generation, shim, streams, joined))
+    routes = enrol.find_routes(connection, networking.wanted)
+
+    def make(shim_pid: int, shim_started: int) -> Begun:
+        made = create.insert(paths, connection, spec, networking.wanted, routes)
+        return _begin(paths, connection, made, shim, streams, networking, (shim_pid, shim_started))
+
+    return _write_and_begin(paths, connection, shim, make)
 
 
-def start(paths: Paths, connection: sqlite3.Connection, spec: Spec, shim: Shim, streams: Sequence[str] | None) -> Begun:
+def start(
+    paths: Paths,
+    connection: sqlite3.Connection,
+    spec: Spec,
+    shim: Shim,
+    streams: Sequence[str] | None,
+    networking: Networking,
+) -> Begun:
     """Start a container that exists and does not run; its files are as its last run left them.
 
     Raises:
         WrongState: somebody else has started it meanwhile, or one to be joined does not run.
+        Conflict: an address or a port is taken.
+    """
+
+    def make(shim_pid: int, shim_started: int) -> Begun:
+        begun = _begin(paths, connection, spec, shim, streams, networking, (shim_pid, shim_started))
+        discard.plan(paths, connection, spec.id)
+        return begun
+
+    return _write_and_begin(paths, connection, shim, make)
+
+
+def _write_and_begin(
+    paths: Paths, connection: sqlite3.Connection, shim: Shim, make: Callable[[int, int], Begun]
+) -> Begun:
+    """Have the rows written in one transaction, and give the order.
+
+    What one needs may be in the hands of the dead, whose ends nobody has written yet: then it is tried once more.
     """
     pid, started = shim.identify()
-    with transaction(connection):
-        joined = join.find(paths, connection, spec)
-        generation = _begin(connection, spec.id, pid, started)
-        discard.plan(paths, connection, spec.id)
-    return _begun(Begun(paths, connection, spec, generation, shim, streams, joined))
-
-
-def _begin(connection: sqlite3.Connection, container_id: str, shim_pid: int, shim_started: int) -> int:
-    generation = containers.begin_start(
-        connection, container_id, shim_pid=shim_pid, shim_started=shim_started, boot_id=liveness.boot_id()
-    )
-    if generation is None:
-        raise errors.WrongState(f"cannot start {container_id[:12]}: it is running already")
-    return generation
-
-
-def _begun(begun: Begun) -> Begun:
-    """Give the order."""
     try:
-        begun.shim.give_order(_order(begun))
+        with transaction(connection):
+            begun = make(pid, started)
+    except errors.Conflict:
+        if not lease.reap_dead(paths, connection):
+            raise
+        with transaction(connection):
+            begun = make(pid, started)
+    try:
+        shim.give_order(_order(begun))
     except BrokenPipeError as error:
         raise begun.give_up() from error
     return begun
+
+
+def _begin(
+    paths: Paths,
+    connection: sqlite3.Connection,
+    spec: Spec,
+    shim: Shim,
+    streams: Sequence[str] | None,
+    networking: Networking,
+    identity: tuple[int, int],
+) -> Begun:
+    """Write that the container starts under the shim of this pid and start time, and what it leases."""
+    joined = join.find(paths, connection, spec)
+    generation = containers.begin_start(
+        connection, spec.id, shim_pid=identity[0], shim_started=identity[1], boot_id=liveness.boot_id()
+    )
+    if generation is None:
+        raise errors.WrongState(f"cannot start {spec.id[:12]}: it is running already")
+    endpoints = lease.take(paths, connection, spec, networking.ports)
+    return Begun(paths, connection, spec, generation, shim, streams, joined, endpoints, networking.held)
 
 
 def _order(begun: Begun) -> dict[str, Any]:
@@ -169,6 +226,8 @@ def _order(begun: Begun) -> dict[str, Any]:
         "log_dir": f"{folder}/log",
         "control": f"{folder}/control",
         "joined": begun.joined,
+        "endpoints": tuple(endpoint.to_dict() for endpoint in begun.endpoints),
+        "held": begun.held,
         "exit_record": f"{folder}/exit",
         "python": interpreter.path(),
         "search_path": interpreter.search_path(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quiltctl import errors
-from quiltctl.db import containers, leases, networks
+from quiltctl.db import cleanup, containers, leases, networks
 from quiltctl.db.connection import transaction
 from quiltctl.model.document import decode, encode
 from quiltctl.model.spec import spec_from
@@ -59,23 +59,21 @@ def change_egress(
 
     Raises:
         NotFound: the network has been removed meanwhile.
-        OSError: the kernel refuses it; the rows say already what shall be.
+        HostLacks, KernelError: it cannot be; the rows say already what shall be, and gc tries again.
     """
     with transaction(connection):
         config = _config(connection, network)
         config["egress"] = None if allowed is None else list(allowed)
         networks.change(connection, network.id, config=encode(config))
         changed = [
-            lease.id
-            for lease in leases.of_network(connection, network.id)
-            if _follows_network(connection, lease.container_id)
+            endpoint
+            for endpoint in leases.endpoints(connection)
+            if endpoint.network_id == network.id and _follows_network(connection, endpoint.container_id)
         ]
-        for lease in leases.of_network(connection, network.id):
-            if lease.id in changed:
-                leases.set_egress(connection, lease.container_id, allowed, network.id)
-        guarded = [endpoint for endpoint in leases.endpoints(connection) if endpoint.lease_id in changed]
-    if guarded:
-        apply_network.guard(paths, guarded)
+        for endpoint in changed:
+            leases.set_egress(connection, endpoint.container_id, allowed, network.id)
+            cleanup.plan(connection, endpoint.container_id, "network", paths.nft_table)
+    apply_network.guard(paths, changed, allowed)
 
 
 def _config(connection: sqlite3.Connection, network: Network) -> dict[str, Any]:

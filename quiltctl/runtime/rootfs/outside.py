@@ -80,6 +80,24 @@ def give(path: str, spec: Spec, inside_uid: int = 0, inside_gid: int = 0) -> Non
     os.chown(path, root_uid if uid is None else uid, root_gid if gid is None else gid, follow_symlinks=False)
 
 
+def files_of(spec: Spec) -> tuple[str, ...]:
+    """Return which files of /etc the container gets, in the place of those of its image.
+
+    Without a network there is nobody to ask for addresses, unless the user knows better.
+    """
+    resolves = spec.network != "none" or any((spec.dns, spec.dns_search, spec.dns_options))
+    return (*(() if spec.no_hosts else ("hosts",)), "hostname", *(("resolv.conf",) if resolves else ()))
+
+
+def _file(spec: Spec, container_dir: str, name: str) -> str:
+    """Return the path of what is laid over a file of /etc. Who shares a network shares what is said of it."""
+    kind, _, owner_id = spec.network.partition(":")
+    shared = f"{os.path.dirname(container_dir)}/{owner_id}/{name}"
+    if kind == "container" and name != "hostname" and os.path.exists(shared):
+        return shared
+    return f"{container_dir}/{name}"
+
+
 def make(spec: Spec, container_dir: str, shm_fd: int, *, cgroup2: bool) -> Made:
     """Make all that only real root can, but the overlay, which has to wait for the maps of ids.
 
@@ -92,14 +110,13 @@ def make(spec: Spec, container_dir: str, shm_fd: int, *, cgroup2: bool) -> Made:
     if cgroup2:
         modes["cgroup2"] = spec.cgroupns
     hosts = (kind for kind, mode in modes.items() if mode == "host")
-    names = ("hosts", "hostname", *(("resolv.conf",) if spec.network == "host" else ()))
     sealed = mounts.RDONLY if spec.read_only else 0
     return Made(
         dev_fd=_make_dev(spec),
         shm_fd=_open("/dev/shm", os.O_DIRECTORY, mounts.LOCKED) if spec.ipc == "host" else shm_fd,  # noqa: S108
         files={
-            name: _open(f"{container_dir}/{name}", os.O_NOFOLLOW, mounts.NOSUID | mounts.NODEV | sealed)
-            for name in names
+            name: _open(_file(spec, container_dir, name), os.O_NOFOLLOW, mounts.NOSUID | mounts.NODEV | sealed)
+            for name in files_of(spec)
         },
         trees={kind: mounts.new_mount(kind, attributes=tree_attributes(spec, kind)) for kind in hosts},
     )

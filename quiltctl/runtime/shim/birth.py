@@ -30,12 +30,16 @@ if TYPE_CHECKING:
 
 
 class Born(Value):
-    """The first process: its pid here and on the host, its start time, and the pipe that tells a failure."""
+    """The first process: its pid here and on the host, its start time, and the pipe that tells a failure.
+
+    By the gate it is told that its network is there.
+    """
 
     pid: int
     host_pid: int
     started: int
     failure_fd: int
+    gate: _socket.socket
 
 
 class NoUserNamespace(Exception):
@@ -74,7 +78,7 @@ def launch(paths: Paths, spec: Spec, stdio_fds: tuple[int, ...], joined: tuple[i
     theirs.close()
     os.close(failure_w)
     host_pid = _host_pid(pid)
-    born = Born(pid, host_pid, liveness.start_time(host_pid) or 0, failure_r)
+    born = Born(pid, host_pid, liveness.start_time(host_pid) or 0, failure_r, ours)
     overlay_fd = _open_overlay(paths, spec, _map_ids(spec, host_pid, joined_fd))
     sandbox.open_gate(ours, overlay_fd)
     os.close(overlay_fd)

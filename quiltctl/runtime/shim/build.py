@@ -15,11 +15,13 @@ import errno
 import marshal
 import os
 
+from quiltctl.db.connection import open_to_write
 from quiltctl.errors import HostLacks, KernelError, QuiltError
+from quiltctl.model.endpoint import Endpoint, routed
 from quiltctl.model.spec import Spec
 from quiltctl.paths import Paths
-from quiltctl.runtime import interpreter, limits, program
-from quiltctl.runtime.lifecycle import settle
+from quiltctl.runtime import interpreter, limits, program, sandbox
+from quiltctl.runtime.lifecycle import lease, settle
 from quiltctl.runtime.lifecycle.failure import explain
 from quiltctl.runtime.linux import mounts, privileges, processes
 from quiltctl.runtime.shim import birth, folder
@@ -92,8 +94,13 @@ def _bear(paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int,
         QuiltError: it has not; the error says why.
         NoUserNamespace, OSError: something could not be made.
     """
-    folder.prepare(paths.container(spec.id), spec, order["log_dir"], f"{paths.layers}/{spec.layers[-1]}")
+    endpoints = tuple(Endpoint(**facts) for facts in order["endpoints"])
+    folder.prepare(paths.container(spec.id), spec, order["log_dir"], f"{paths.layers}/{spec.layers[-1]}", endpoints)
     born = birth.launch(paths, spec, stdio_fds, order["joined"])
+    if spec.network == "bridge":
+        # While it builds its root.
+        _connect(paths, endpoints, born)
+    born.gate.close()
     with open(born.failure_fd, "rb") as file:
         told = file.read()
     if not told:
@@ -102,6 +109,22 @@ def _bear(paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int,
     if spec.uid_map and failure.errno == errno.EPERM and failure.subject in _SHOWS_ALL:
         raise birth.NoUserNamespace(f"{_SHOWS_ALL[failure.subject]} has parts of it hidden on this host")
     raise explain(spec, failure)
+
+
+def _connect(paths: Paths, endpoints: tuple[Endpoint, ...], born: birth.Born) -> None:
+    """Wire the first process to its networks, tell its neighbours, and then it that all is there.
+
+    Raises:
+        QuiltError, OSError: something could not be made.
+    """
+    from quiltctl.runtime.network import attach
+
+    netns_fd = os.open(f"/proc/{born.host_pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    attach.connect(paths, endpoints, netns_fd, way_out=routed(endpoints))
+    os.close(netns_fd)
+    if any(endpoint.names for endpoint in endpoints):
+        lease.tell_others(paths, open_to_write(paths), endpoints)
+    sandbox.open_second_gate(born.gate)
 
 
 def _announce(paths: Paths, spec: Spec, generation: int, born: birth.Born, ready_fd: int) -> None:

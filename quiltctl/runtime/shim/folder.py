@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 
+from quiltctl.runtime.network import hosts, resolv
 from quiltctl.runtime.rootfs import outside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from quiltctl.model.endpoint import Endpoint
     from quiltctl.model.spec import Spec
 
 
-def prepare(container_dir: str, spec: Spec, log_dir: str, layer: str) -> None:
+def prepare(container_dir: str, spec: Spec, log_dir: str, layer: str, endpoints: tuple[Endpoint, ...] = ()) -> None:
     """Make it, as far as it is not there yet: a second start finds its files again.
 
     What the container itself can write belongs to its own ids, and to nobody else's. ``layer`` is the uppermost one,
-    whose root directory tells who owns / and with what mode.
+    whose root directory tells who owns / and with what mode. ``endpoints`` are its addresses; its neighbours in
+    /etc/hosts are filled in once it runs.
 
     Raises:
+        UsageError: an ``--add-host`` cannot be honoured.
         OSError: no room, or a folder that somebody else has put there.
     """
     for folder in (os.path.dirname(container_dir), container_dir):
@@ -29,7 +33,7 @@ def prepare(container_dir: str, spec: Spec, log_dir: str, layer: str) -> None:
     os.makedirs(log_dir, mode=0o700, exist_ok=True)
     if not os.path.exists(f"{container_dir}/control"):
         os.mkfifo(f"{container_dir}/control", 0o600)
-    _write_files(container_dir, spec)
+    _write_files(container_dir, spec, endpoints)
     # The exit record gets its blocks now: a disk that is full at the end cannot lose the exit code.
     record_fd = os.open(f"{container_dir}/exit.tmp", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.posix_fallocate(record_fd, 0, 512)
@@ -48,26 +52,26 @@ def _make_upper(upper: str, spec: Spec, layer: str) -> None:
     os.rename(unfinished, upper)
 
 
-def _write_files(container_dir: str, spec: Spec) -> None:
+def _write_files(container_dir: str, spec: Spec, endpoints: tuple[Endpoint, ...]) -> None:
     """Write hosts, hostname and resolv.conf, which the container sees and its root may change."""
-    texts = {
-        "hostname": f"{spec.hostname}\n",
-        "hosts": f"127.0.0.1\tlocalhost {spec.hostname} {spec.name}\n::1\tlocalhost ip6-localhost ip6-loopback\n",
-    }
-    if spec.network == "host":
-        texts["resolv.conf"] = _resolv_conf()
-    for name, text in texts.items():
+    for name in outside.files_of(spec):
+        if name == "hosts":
+            text = hosts.text_of(spec, endpoints)
+        elif name == "hostname":
+            text = f"{spec.hostname}\n"
+        else:
+            text = _resolv_conf(spec, endpoints)
         _write(f"{container_dir}/{name}", text)
         outside.give(f"{container_dir}/{name}", spec)
 
 
-def _resolv_conf() -> str:
-    """Return the host's resolv.conf, empty where it has none."""
-    try:
-        with open("/etc/resolv.conf", encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
+def _resolv_conf(spec: Spec, endpoints: tuple[Endpoint, ...]) -> str:
+    """Return what resolv.conf is to be: that of whose network it is, and what was asked for."""
+    if spec.network == "host":
+        return resolv.render(resolv.read(), spec, same=True)
+    if spec.network == "none":
+        return resolv.render("", spec)
+    return resolv.render(resolv.of_host(), spec, ipv6=any(endpoint.ip6 for endpoint in endpoints))
 
 
 def _write(path: str, text: str) -> None:

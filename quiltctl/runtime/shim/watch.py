@@ -38,6 +38,8 @@ INPUT_FD = 8
 """The container's standard streams."""
 READY_FD = 9
 """Where build tells that the program runs."""
+FIRST_HELD_FD = 10
+"""From here on: the sockets that keep the container's ports of the host from others."""
 ACKNOWLEDGE_MS = 2000
 """How long the foreground may take to write the end to the database before ``settle`` does it."""
 SIGKILL = 9
@@ -159,6 +161,7 @@ def _reap(watched: _Watched, wanted_pid: int) -> None:
 
 def _finish(order: dict[str, Any], watched: _Watched) -> NoReturn:
     """Write the exit record, then have the end written to the database, and end."""
+    posix.closerange(FIRST_HELD_FD, FIRST_HELD_FD + order["held"])
     reason = "timeout" if watched.timed_out else "stopped" if watched.stop_requested else "exited"
     _write_record(order, watched.ended_as or 0, reason)
     acknowledged = False

@@ -92,7 +92,9 @@ def make(quilt_root: Paths) -> Iterator[Callable[..., str]]:
 def debian(quilt_root: Paths) -> Image:
     """Store an image with every part of a configuration."""
     config = ImageConfig(
-        ("PATH=/bin",), ("/init",), ("serve",), "web", "/srv", {"a": "b"}, "SIGINT", comment="imported"
+        *(("PATH=/bin",), ("/init",), ("serve",), "web", "/srv", {"a": "b"}, "SIGINT"),
+        comment="imported",
+        exposed_ports=("80/tcp", "53/udp"),
     )
     made = Image("d" * 64, "", config, ("a" * 64, "b" * 64), 42, 1_700_000_000 * 10**9, "amd64", "/tmp/x.tar")
     connection = open_to_write(quilt_root)

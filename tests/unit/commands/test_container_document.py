@@ -155,8 +155,9 @@ def test_inspect_tells_the_configuration(call: Call, capsys: Capture, make: Make
     [document] = documents(capsys)
     config, host = document["Config"], document["HostConfig"]
     assert config == {
-        "Hostname": "h", "Domainname": "", "User": "web", "AttachStdin": False, "AttachStdout": False,
-        "AttachStderr": False, "Tty": False, "OpenStdin": True, "StdinOnce": False, "Env": ["A=b"], "Cmd": ["x"],
+        "Hostname": "h", "Domainname": "", "User": "web", "ExposedPorts": {},
+        "AttachStdin": False, "AttachStdout": False, "AttachStderr": False,
+        "Tty": False, "OpenStdin": True, "StdinOnce": False, "Env": ["A=b"], "Cmd": ["x"],
         "Image": "debian", "Volumes": {}, "WorkingDir": "/srv", "Entrypoint": ["/init"], "Labels": {"l": "v"},
         "Annotations": {"n": "w"}, "StopSignal": 2, "StopTimeout": 3, "Timeout": 4,
         "CreateCommand": ["quiltctl", "run"],

@@ -12,6 +12,7 @@ from quiltctl.db import images
 from quiltctl.db.connection import open_to_read, open_to_write, transaction
 from quiltctl.errors import NotFound, UsageError
 from quiltctl.model.image import Image, ImageConfig
+from tests.attach import add_network, attach, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ def house(quilt_root: Paths, make: Make) -> Paths:
     make("web-2", "exited", labels={"app": "shop"}, facts={"exit_code": 7}, image="localhost/other:1")
     make("db", "created", labels={"app": ""}, container_id="abc" + "0" * 61, command=("/bin/db", "web"))
     make("lost", "running", lost=True)
-    make("cold", "paused")
+    make("cold", "paused", network=f"container:{'1'.ljust(64, '0')}")
     make("bad", "error")
     with transaction(connection):
         connection.execute("INSERT INTO volumes (name, created_at) VALUES ('data', 1)")
@@ -42,6 +43,9 @@ def house(quilt_root: Paths, make: Make) -> Paths:
             "INSERT INTO volume_uses (volume, container_id, destination) VALUES ('data', ?, '/data')",
             ("1".ljust(64, "0"),),
         )
+    attach(quilt_root, connection, "abc" + "0" * 61, "blue")
+    join(connection, "2".ljust(64, "0"), add_network(connection, "quilt0"))
+    join(connection, "2".ljust(64, "0"), add_network(connection, "blue"))
     connection.close()
     return quilt_root
 
@@ -100,7 +104,14 @@ def left(paths: Paths, *filters: str, all: bool = True) -> list[str]:
         (("volume=/data",), ["web"]),
         (("volume=other",), []),
         (("network=host",), ["web"]),
-        (("network=none",), ["web-2", "db", "lost", "cold", "bad"]),
+        (("network=none",), ["web-2", "db", "lost", "bad"]),
+        (("network=blue",), ["web-2", "db"]),
+        (("network=bridge",), ["web-2"]),
+        (("network=quilt0", "network=host"), ["web", "web-2"]),
+        ((f"network={1:064x}",), ["web-2", "db"]),
+        (("network=container:web",), ["cold"]),
+        (("network=container:nobody",), []),
+        (("network=nope",), []),
         (("health=none",), ["web", "web-2", "db", "lost", "cold", "bad"]),
         (("health=healthy",), []),
         (("command=^/bin/db$",), ["db"]),

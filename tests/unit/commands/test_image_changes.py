@@ -24,6 +24,9 @@ def test_changes_make_a_configuration() -> None:
         "WORKDIR /srv",
         "WORKDIR app/./x",
         "STOPSIGNAL int",
+        "EXPOSE 80 53/udp",
+        "expose=8000-8001",
+        "EXPOSE 80/tcp",
     ]
     assert parse_changes(changes, comment="why") == ImageConfig(
         env=("B=quoted", "A=again", "C=legacy"),
@@ -34,6 +37,7 @@ def test_changes_make_a_configuration() -> None:
         labels={"one": "1", "two": "2 2"},
         stop_signal="SIGINT",
         comment="why",
+        exposed_ports=("80/tcp", "53/udp", "8000/tcp", "8001/tcp"),
     )
 
 
@@ -55,7 +59,9 @@ def test_changes_of_a_program_may_be_for_the_shell_or_empty() -> None:
         "WORKDIR=",
         "STOPSIGNAL nope",
         "CMD [1]",
-        "EXPOSE 80",
+        "EXPOSE 80:80",
+        "EXPOSE",
+        "EXPOSE 80/sctp",
         "VOLUME /x",
         "ONBUILD RUN true",
     ],

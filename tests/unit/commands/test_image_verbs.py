@@ -153,6 +153,7 @@ def test_image_inspect_prints_documents(
         "Created": "2023-11-15T22:13:20Z",
         "Config": {
             "User": "",
+            "ExposedPorts": {},
             "Env": [],
             "Entrypoint": [],
             "Cmd": [],

@@ -56,6 +56,7 @@ def test_inspect_shows_images(call: Call, capsys: Capture, quilt_root: Paths, wo
             "Created": "2023-11-14T22:13:20Z",
             "Config": {
                 "User": "web",
+                "ExposedPorts": {"53/udp": {}, "80/tcp": {}},
                 "Env": ["PATH=/bin"],
                 "Entrypoint": ["/init"],
                 "Cmd": ["serve"],

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from quiltctl.db import container_views
-from quiltctl.db.connection import open_to_read
+from quiltctl.db.connection import open_to_read, open_to_write
 from quiltctl.errors import UsageError
 from quiltctl.ui.ago import local_time
+from tests.attach import attach, port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,8 +135,8 @@ def test_ps_has_the_fields_of_podman(call: Call, capsys: Capture, format: str, l
 
 
 def test_ps_tells_labels_times_and_networks(call: Call, capsys: Capture, quilt_root: Paths, make: Make) -> None:
-    """Labels are found by key, times are local, and a network that is one has its name."""
-    make("web", labels={"app": "shop", "b": "c"}, network="blue")
+    """Labels are found by key, times are local, and networks have their names."""
+    attach(quilt_root, open_to_write(quilt_root), make("web", labels={"app": "shop", "b": "c"}), "blue")
     created_at = container_views.listed(open_to_read(quilt_root))[0].created_at
 
     call(
@@ -146,6 +147,31 @@ def test_ps_tells_labels_times_and_networks(call: Call, capsys: Capture, quilt_r
     )
 
     assert lines(capsys) == [f"shop map[app:shop b:c] c blue {local_time(created_at)} Less than a second ago"]
+
+
+def test_ps_tells_the_ports_that_lead_in(call: Call, capsys: Capture, quilt_root: Paths, make: Make) -> None:
+    """As podman writes them, ranges as one; what has ended has none, though its lease may wait for gc."""
+    connection = open_to_write(quilt_root)
+    ports = [port(8081, 81), port(53, 53, "udp", "127.0.0.1"), port(8080, 80), port(8443, 443, "tcp", "::1")]
+    attach(quilt_root, connection, make("web", "running"), "blue", ports=ports)
+    attach(quilt_root, connection, make("bare", "running"), "blue")
+    attach(quilt_root, connection, make("lost", "running", lost=True), "blue", ports=[port(9000, 90)])
+
+    call("ps", "-a", "--format", "{{.Names}} {{.Ports}} {{.Networks}}")
+    call("ps", "-a", "--json")
+
+    web, bare, lost, *document = lines(capsys)
+    assert web == ("web 127.0.0.1:53->53/udp, 0.0.0.0:8080-8081->80-81/tcp, [::1]:8443->443/tcp blue")
+    assert (bare, lost) == ("bare  blue", "lost  blue")
+    assert [one["Ports"] for one in json.loads("\n".join(document))] == [
+        [
+            {**port(53, 53, "udp", "127.0.0.1"), "range": 1},
+            {**port(8080, 80), "range": 2},
+            {**port(8443, 443, "tcp", "::1"), "range": 1},
+        ],
+        [],
+        [],
+    ]
 
 
 @pytest.mark.usefixtures("four")

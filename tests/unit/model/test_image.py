@@ -13,6 +13,7 @@ CONFIG = ImageConfig(
     labels={"z": "1", "a": "2"},
     stop_signal="SIGINT",
     comment="made by hand",
+    exposed_ports=("53/udp", "80/tcp"),
 )
 
 
@@ -28,6 +29,7 @@ def test_config_comes_back_from_its_document() -> None:
         "Labels": {"a": "2", "z": "1"},
         "StopSignal": "SIGINT",
         "Comment": "made by hand",
+        "ExposedPorts": {"53/udp": {}, "80/tcp": {}},
     }
     assert config_from(document) == CONFIG
 

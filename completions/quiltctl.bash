@@ -7,12 +7,12 @@ _quiltctl_at() {
         "")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="run create start stop kill wait rm exec rename ps inspect logs port events images import tag rmi gc info version completion container image network system monitor cleanup"
+            words="run create start stop kill wait rm exec rename update ps inspect logs port events images import tag rmi gc info version completion container image network system monitor cleanup"
             ;;
         "container")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="create exec exists inspect kill logs ls port prune rename rm run start stop wait"
+            words="create exec exists inspect kill logs ls port prune rename rm run start stop update wait"
             ;;
         "image")
             options="--root --log-level --help -h --version -v"
@@ -86,6 +86,11 @@ _quiltctl_at() {
             options="--root --log-level --help -h"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="container text"
+            ;;
+        "update" | "container update")
+            options="--egress --root --log-level --help -h"
+            valued="--egress=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="container*"
             ;;
         "ps" | "container ls" | "container list" | "container ps")
             options="--all -a --quiet -q --last -n --latest -l --size -s --filter -f --format --json --no-trunc --noheading --sort --external --root --log-level --help -h"
@@ -196,7 +201,7 @@ _quiltctl_at() {
             arguments="network*"
             ;;
         "network ls" | "network list")
-            options="--quiet -q --filter -f --format --json --no-trunc --noheading --root --log-level --help -h"
+            options="--quiet -q --filter -f --format --json --no-trunc --noheading -n --root --log-level --help -h"
             valued="--filter=text -f=text --format=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             ;;
         "network prune")

@@ -29,7 +29,7 @@ SUMMARIES = {
     "container_exists": "Tell by the exit code whether a container exists.",
     "container_prune": "Remove all containers that do not run.",
     "create": "Create a container without starting it.",
-    "events": "Show what happened to containers and images.",
+    "events": "Show what happened to containers, images and networks.",
     "exec": "Run a command in a running container.",
     "gc": "Sweep what crashes and reboots left behind.",
     "image_exists": "Tell by the exit code whether an image exists.",

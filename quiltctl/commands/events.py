@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _TIMES = "RFC 3339, a date, seconds since 1970, or 10m, 1h30m"
 VERB = Verb(
-    summary="Show what happened to containers and images.",
+    summary="Show what happened to containers, images and networks.",
     description="Without --since and --until, what happens from now on. Filters: container, image, event, type, label,"
     " network, volume; those of one key are alternatives, different keys must all hold. Labels are those that"
     " containers have now: one that is removed has none.",
@@ -132,16 +132,25 @@ def _writer(format: str | None, *, whole: bool) -> Callable[[Event], str]:
 def _text(event: Event, *, whole: bool) -> str:
     """Return the event as podman writes it, on one line whatever the names hold."""
     from quiltctl.ui.safe import printable
-    from quiltctl.ui.show import cell
 
     attributes = event.attributes
     words = [local_time(event.at), event.kind, event.action, event.object_id if whole else event.object_id[:_SHORT_ID]]
     if event.kind == "container":
         known = {"image": attributes.get("image", ""), "name": event.name, **_told(event)}
-        words.append(f"({', '.join(f'{key}={cell(value)}' for key, value in known.items())})")
+        words.append(_list(known))
+    elif event.kind == "network" and "container" in attributes:
+        words.append(_list({"container": attributes["container"], "name": event.name}))
+    elif event.kind == "network":
+        words.append(_list({"name": event.name, "type": attributes.get("driver", "")}))
     elif event.name:
         words.append(event.name)
     return printable(" ".join(words))
+
+
+def _list(facts: dict[str, Any]) -> str:
+    from quiltctl.ui.show import cell
+
+    return f"({', '.join(f'{key}={cell(value)}' for key, value in facts.items())})"
 
 
 def _told(event: Event) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quiltctl.commands._network_document import FIELDS, network_document
 from quiltctl.commands._networks import rows_of
-from quiltctl.commands._parameters import FILTER, FORMAT, JSON, NO_HEADING, NO_TRUNC
+from quiltctl.commands._parameters import FILTER, FORMAT, JSON, NO_TRUNC
 from quiltctl.db.connection import open_to_read, translated
 from quiltctl.model.parameters import Flag, Verb
 
@@ -16,7 +16,14 @@ VERB = Verb(
     summary="List networks.",
     description="The default one, quilt0, is made when the first container asks for it. Filters: name, id, driver,"
     " label, label!, until, internal, dangling. Filters of one key are alternatives, different keys must all hold.",
-    parameters=(Flag(("--quiet", "-q"), "Print names only."), FILTER, FORMAT, JSON, NO_TRUNC, NO_HEADING),
+    parameters=(
+        Flag(("--quiet", "-q"), "Print names only."),
+        FILTER,
+        FORMAT,
+        JSON,
+        NO_TRUNC,
+        Flag(("--noheading", "-n"), "Print no column headings."),
+    ),
     examples=(
         ("quiltctl network ls", "all of them"),
         ("quiltctl network ls --filter dangling=true -q", "the names of those that no container is in"),

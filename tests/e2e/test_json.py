@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Quilt
 
 PAGE = Path(__file__).parents[2] / "docs/json.md"
+SERVER = "198.18.0.53"
 NONE = ("--network", "none")
 KINDS = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 FREE = (
@@ -25,6 +26,9 @@ FREE = (
     "store.containers",
     "Options",
     "Sysctls",
+    "labels",
+    "options",
+    "[].containers",
 )
 """Objects whose keys are data."""
 VERBS = {
@@ -32,6 +36,8 @@ VERBS = {
     "inspect": ("inspect", "c"),
     "image ls": ("images", "--json"),
     "image inspect": ("image", "inspect", "box"),
+    "network ls": ("network", "ls", "--json"),
+    "network inspect": ("network", "inspect", "app"),
     "events": ("events", "--stream=false", "--since", "1h", "--json"),
     "logs": ("logs", "--json", "c"),
     "monitor ls": ("monitor", "ls", "--json"),
@@ -74,6 +80,18 @@ def actual(quilt: Quilt, verb: str) -> dict[str, str]:
     """Return the shape that the command gives, with one container that runs and one that has ended."""
     quilt("run", "--name", "c", "-l", "a=b", *NONE, "box", "sh", "-c", "echo out; echo err >&2; exit 3")
     quilt.ok("run", "-d", "--name", "r", *NONE, "box", "sleep", "1000")
+    quilt.ok(
+        "network",
+        "create",
+        "--ipv6",
+        "--subnet",
+        "10.99.0.0/24",
+        "--ip-range",
+        "10.99.0.128/25",
+        "--dns",
+        SERVER,
+        "app",
+    )
     (quilt.root / "containers" / ("f" * 64)).mkdir()
     done = quilt(*VERBS[verb])
     return shape_of(parsed(done.stdout))

@@ -79,7 +79,7 @@ def race(paths: Paths, script: str) -> list[str]:
     """Start processes of a script, let all go at the same moment, and return what each printed."""
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", PRELUDE + script, paths.root, str(number), str(ROUNDS)],
+            [sys.executable, "-P", "-c", PRELUDE + script, paths.root, str(number), str(ROUNDS)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -97,17 +97,18 @@ def disconnect(
         now, network = _still_there(connection, container, network)
         if now.state == "starting":
             raise errors.WrongState(f"cannot disconnect {now.name}: it is being started", hint="try again")
-        found = _endpoint(leases.endpoints_of(connection, now.id), network)
+        found = _endpoints(connection, now.id, network)
         containers.touch(connection, now.id)
         was_in = memberships.delete(connection, now.id, network.id)
         leases.release(connection, now.id, network.id, cleaned=False)
-        if not was_in and found is None and not force:
+        if not was_in and not found and not force:
             raise errors.WrongState(
                 f"container {now.name} is not in network {network.name}",
                 hint=f"see who is: quiltctl network inspect {network.name}",
             )
-    if found is not None:
-        apply_network.unwire(paths, connection, found, network.id)
+    for endpoint in found:
+        apply_network.unwire(paths, connection, endpoint, network.id)
+    if found:
         with transaction(connection):
             leases.release(connection, now.id, network.id)
 
@@ -162,15 +163,15 @@ def _member(connection: sqlite3.Connection, container: Container, network: Netwo
     return Membership(container.id, network.id, position, interface, ip, ip6, wish.mac, encode(list(wish.aliases)))
 
 
-def _lease(
-    paths: Paths, connection: sqlite3.Connection, network: Network, member: Membership, spec: Spec
-) -> Endpoint | None:
+def _lease(paths: Paths, connection: sqlite3.Connection, network: Network, member: Membership, spec: Spec) -> Endpoint:
     leases.lease(paths, connection, network, member, egress=egress_of(network, spec))
-    return _endpoint(leases.endpoints_of(connection, member.container_id), network)
+    return _endpoints(connection, member.container_id, network)[-1]
 
 
-def _endpoint(endpoints: Sequence[Endpoint], network: Network) -> Endpoint | None:
-    return next((endpoint for endpoint in endpoints if endpoint.network == network.name), None)
+def _endpoints(connection: sqlite3.Connection, container_id: str, network: Network) -> list[Endpoint]:
+    """Return what a container has in a network: more than one while an earlier wire could not be taken away."""
+    found = leases.endpoints_of(connection, container_id)
+    return sorted((one for one in found if one.network == network.name), key=lambda endpoint: endpoint.lease_id)
 
 
 def _checked_mac(text: str) -> str:

@@ -46,10 +46,18 @@ IMPORT = Verb(
         Argument("name", "A name.", required=False),
     ),
 )
-VERBS = {"list": LIST, "run": RUN, "import": IMPORT}
+CONNECT = Verb(
+    summary="Connect things.",
+    parameters=(
+        Option(("--alias", "-n"), "Another name.", multiple=True, metavar="NAME"),
+        Argument("network", "To what.", completes="network"),
+        Argument("container", "What.", completes="container"),
+    ),
+)
+VERBS = {"list": LIST, "run": RUN, "import": IMPORT, "connect": CONNECT}
 
 
 @pytest.fixture(scope="session")
 def verbs() -> dict[str, Verb]:
-    """Give three verbs: list, run and import."""
+    """Give four verbs: list, run, import and connect."""
     return VERBS

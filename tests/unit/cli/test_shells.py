@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 NAMES = {"bash": bash, "zsh": zsh, "fish": fish}
-MENUS = {"": {"list": "List.", "run": "Run.", "box": "Boxes."}, "box": {"list": "List.", "import": "Import."}}
+MENUS = {
+    "": {"list": "List.", "run": "Run.", "box": "Boxes."},
+    "box": {"list": "List.", "import": "Import.", "connect": "Connect."},
+}
 
 
 def shell(name: str) -> str:
@@ -33,8 +36,8 @@ def shell(name: str) -> str:
 
 @pytest.fixture
 def scripts(verbs: dict[str, Verb], tmp_path: Path) -> dict[str, Path]:
-    """Give the scripts of a small command line: list, run, box list, box import."""
-    phrases = {"list": ("list", "box list"), "run": ("run",), "import": ("box import",)}
+    """Give the scripts of a small command line: list, run, box list, box import, box connect."""
+    phrases = {"list": ("list", "box list"), "run": ("run",), "import": ("box import",), "connect": ("box connect",)}
     entries = [facts.entry_of(name, verbs[name], said) for name, said in phrases.items()]
     made = {}
     for name, module in NAMES.items():
@@ -50,6 +53,7 @@ FAKE_NAMES = """
 case "$*" in
     *images*) echo "docker.io/library/debian:12"; echo "busybox:latest" ;;
     "--root /r ps -a"*|--root=/r*) echo in-r ;;
+    "network ls"*) echo app; echo back ;;
     "ps -a"*) echo web; echo 'we$(touch hacked)' ;;
 esac
 """
@@ -57,7 +61,7 @@ COMPLETED = [
     ("", ["box", "list", "run"]),
     ("l", ["list"]),
     ("--log-level d", ["debug"]),
-    ("box ", ["import", "list"]),
+    ("box ", ["connect", "import", "list"]),
     ("list --f", ["--filter", "--format"]),
     ("list --sort ", ["name", "size"]),
     ("list --no-s", ["--no-stream"]),
@@ -70,6 +74,8 @@ COMPLETED = [
     ("run bu", ["busybox:latest"]),
     ("run --hostname h bu", ["busybox:latest"]),
     ("box import so", ["some.tar"]),
+    ("box connect ap", ["app"]),
+    ("box connect app w", ["we$(touch hacked)", "web"]),
     ("list --root fo", ["folder"]),
     ("nosuch ", []),
 ]
@@ -131,7 +137,10 @@ def test_fish_offers_what_fits(scripts: dict[str, Path], line: str, offered: lis
     assert [word for word in found if word.startswith(begun)] == offered
 
 
-@pytest.mark.parametrize(("line", "offered"), [("l", "list"), ("list --qui", "--quiet"), ("run bus", "busybox:latest")])
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("l", "list"), ("list --qui", "--quiet"), ("run bus", "busybox:latest"), ("box connect b", "back")],
+)
 def test_zsh_completes_the_only_one_that_fits(scripts: dict[str, Path], line: str, offered: str) -> None:
     """Typed into a real zsh with a tab behind it, the word is completed."""
     program = r"""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 
 from quiltctl.commands._filters import has_label, parse_filters, pattern
-from quiltctl.db.networks import DEFAULT
 from quiltctl.errors import UsageError
+from quiltctl.model.membership import DEFAULT_NETWORK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def network_filter(given: Iterable[str], *, only: Iterable[str] = ()) -> Test:
 
 def is_dangling(row: Row) -> bool:
     """Return whether no container is in a network; the default one is there for the next."""
-    return not row.containers and row.network.name != DEFAULT
+    return not row.containers and row.network.name != DEFAULT_NETWORK
 
 
 def _ids(values: list[str]) -> Test:

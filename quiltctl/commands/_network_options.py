@@ -24,6 +24,7 @@ OPTIONS: tuple[Parameter, ...] = (
         " interface_name= behind a colon; repeatable.",
         multiple=True,
         metavar="MODE",
+        completes="network",
     ),
     Option(("--ip",), "The IPv4 address in the network.", metavar="ADDRESS"),
     Option(("--ip6",), "The IPv6 address in the network.", metavar="ADDRESS"),

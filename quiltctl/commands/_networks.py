@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quiltctl.commands._network_document import Row, config_of
 from quiltctl.db import memberships, networks
+from quiltctl.model.membership import DEFAULT_NETWORK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from quiltctl.db.networks import Network
 
-_WORDS = dict.fromkeys(("bridge", "default"), networks.DEFAULT)
+_WORDS = dict.fromkeys(("bridge", "default"), DEFAULT_NETWORK)
 """No network can be called so."""
 
 

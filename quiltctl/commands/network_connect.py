@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quiltctl.commands._parameters import CONTAINER, NETWORK
+from quiltctl.model.membership import DEFAULT_NETWORK
 from quiltctl.model.parameters import Option, Refused, Verb
 
 TYPE_CHECKING = False
@@ -64,7 +65,6 @@ def command(
 def _network(paths: Paths, connection: sqlite3.Connection, reference: str) -> Network:
     """Return the network; the default one is made where it is missing."""
     from quiltctl.commands._networks import find_network
-    from quiltctl.db import networks
     from quiltctl.db.connection import transaction
     from quiltctl.errors import NotFound
     from quiltctl.runtime.lifecycle import create_network
@@ -73,7 +73,7 @@ def _network(paths: Paths, connection: sqlite3.Connection, reference: str) -> Ne
     try:
         return find_network(connection, reference)
     except NotFound:
-        if reference not in {networks.DEFAULT, "bridge", "default"}:
+        if reference not in {DEFAULT_NETWORK, "bridge", "default"}:
             raise
     routes = host_subnets()
     with transaction(connection):

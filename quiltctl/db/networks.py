@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     import sqlite3
     from typing import Any
 
-DEFAULT = "quilt0"
-"""The name of the network of containers that ask for none."""
-
 
 class Network(Value):
     """What the database says of a network."""

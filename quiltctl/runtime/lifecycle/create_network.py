@@ -10,9 +10,10 @@ import time
 
 from quiltctl import errors
 from quiltctl.db import cleanup, networks
-from quiltctl.db.networks import DEFAULT, Network
+from quiltctl.db.networks import Network
 from quiltctl.model.address_plan import check_subnet, choose_gateway, choose_range
 from quiltctl.model.document import encode
+from quiltctl.model.membership import DEFAULT_NETWORK
 from quiltctl.model.name import check_name
 from quiltctl.model.subnet import Address, Subnet, parse_address, parse_subnet
 
@@ -41,12 +42,12 @@ BRIDGE = "bridge "
 def default(paths: Paths, connection: sqlite3.Connection, routes: Routes) -> Network:
     """Return the default network, made now where it is missing.
 
-    Whoever finds it by ``networks.named(connection, DEFAULT)`` before the transaction need not read the routes.
+    Whoever finds it by ``networks.named(connection, DEFAULT_NETWORK)`` before the transaction need not read the routes.
 
     Raises:
         Conflict: every subnet that it may have is in use.
     """
-    found = networks.named(connection, DEFAULT)
+    found = networks.named(connection, DEFAULT_NETWORK)
     if found is not None:
         return found
     used = list(_used(connection, routes))
@@ -54,11 +55,11 @@ def default(paths: Paths, connection: sqlite3.Connection, routes: Routes) -> Net
     subnet = next(free, None)
     if subnet is None:
         raise errors.Conflict(
-            f"no subnet is free for the network {DEFAULT}: all of {_DEFAULT_SUBNETS[0]} to {_DEFAULT_SUBNETS[-1]}"
-            " are in use on this host",
-            hint=f"choose one: quiltctl network create --subnet SUBNET {DEFAULT}",
+            f"no subnet is free for the network {DEFAULT_NETWORK}: all of {_DEFAULT_SUBNETS[0]} to"
+            f" {_DEFAULT_SUBNETS[-1]} are in use on this host",
+            hint=f"choose one: quiltctl network create --subnet SUBNET {DEFAULT_NETWORK}",
         )
-    return create(paths, connection, DEFAULT, routes=routes, subnet=subnet, names=False)
+    return create(paths, connection, DEFAULT_NETWORK, routes=routes, subnet=subnet, names=False)
 
 
 def create(
@@ -150,7 +151,7 @@ def _bridge(paths: Paths, connection: sqlite3.Connection, asked: str | None, *, 
     if not asked:
         if not name:  # it is called as its bridge, so that must be nobody's name either
             taken |= {network.name for network in others}
-        numbers = range(0 if name == DEFAULT else 1, 2 * len(taken) + 2)
+        numbers = range(0 if name == DEFAULT_NETWORK else 1, 2 * len(taken) + 2)
         return next(free for free in map(paths.bridge, numbers) if free not in taken)
     wrong = len(asked) > _NAME_LENGTH or asked in {".", ".."} or not asked.isascii() or not asked.isprintable()
     if wrong or any(letter in "/: " for letter in asked) or asked.startswith(f"{paths.link_prefix}-"):

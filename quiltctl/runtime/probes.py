@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 
-from quiltctl.runtime.linux import mounts, processes
+from quiltctl.errors import QuiltError
+from quiltctl.runtime.linux import mounts, netlink, processes
+from quiltctl.runtime.network import nft, ruleset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from quiltctl.paths import Paths
 
 _SHIFTED_RANGE = "0 100000 65536"
 
@@ -35,6 +39,16 @@ def idmapped_mount(folder: str) -> str | None:
     return _refusal(lambda: _shift(folder))
 
 
+def bridge() -> str | None:
+    """Return why no bridge can be made with a wire in it, or None."""
+    return _refusal(_wire)
+
+
+def firewall(paths: Paths) -> str | None:
+    """Return why the rules of networks cannot be loaded, or None."""
+    return _refusal(lambda: _load_rules(paths.nft_table))
+
+
 def _refusal(act: Callable[[], None]) -> str | None:
     """Run ``act`` in a child and return the words of the OSError it raised, or None."""
     read_fd, write_fd = os.pipe()
@@ -44,6 +58,8 @@ def _refusal(act: Callable[[], None]) -> str | None:
             act()
         except OSError as error:
             os.write(write_fd, f"{error.filename}: {error.strerror}".encode())
+        except QuiltError as error:
+            os.write(write_fd, str(error).encode())
         finally:
             os._exit(0)
     os.close(write_fd)
@@ -51,6 +67,23 @@ def _refusal(act: Callable[[], None]) -> str | None:
         said = pipe.read()
     os.waitpid(child, 0)
     return said or None
+
+
+def _wire() -> None:
+    """Make a bridge and a wire in it, in a network namespace of this process's own."""
+    processes.leave(processes.CLONE_NEWNET)
+    inside_fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    processes.leave(processes.CLONE_NEWNET)
+    socket = netlink.open_socket()
+    netlink.ask(socket, (netlink.add_bridge("probe0", "02:42:00:00:00:01", 1500),))
+    index = netlink.index_of(socket, "probe0")
+    netlink.ask(socket, (netlink.add_veth("probe1", index, 1500, inside_fd, "eth0", "02:42:00:00:00:02"),))
+
+
+def _load_rules(table: str) -> None:
+    """Load the rules of a network, in a network namespace of this process's own."""
+    processes.leave(processes.CLONE_NEWNET)
+    nft.run(ruleset.base(table))
 
 
 def _mount_overlay() -> None:

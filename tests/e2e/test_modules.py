@@ -44,6 +44,8 @@ NONE = ("--network", "none")
         ("exec", "c", "true"),
         ("run", "-d", *NONE, "box", "true"),
         ("run", "--rm", *NONE, "box", "true"),
+        ("run", "-d", "box", "true"),
+        ("run", "--rm", "-p", "8080:80", "--egress", "deny", "box", "true"),
         ("network", "create", "app"),
         ("network", "ls"),
         ("network", "ls", "-q", "--filter", "name=app"),

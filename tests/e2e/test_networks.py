@@ -370,6 +370,15 @@ def test_resolv_conf_names_nobody_who_cannot_be_reached(quilt: Quilt) -> None:
     assert {"nameserver 192.0.2.53", "search example.org", "options ndots:2"} <= set(shown.splitlines())
 
 
+def test_a_network_may_have_name_servers_of_its_own(quilt: Quilt) -> None:
+    """They are those of its containers, where those ask for no others."""
+    quilt.ok("network", "create", "--dns", "192.0.2.53", "blue")
+    shown = quilt.ok("run", "--rm", "--network", "blue", "box", "cat", "/etc/resolv.conf")
+    own = quilt.ok("run", "--rm", "--network", "blue", "--dns", "192.0.2.54", "box", "cat", "/etc/resolv.conf")
+    servers = [[line for line in text.splitlines() if line.startswith("nameserver")] for text in (shown, own)]
+    assert servers == [["nameserver 192.0.2.53"], ["nameserver 192.0.2.54"]]
+
+
 def test_hosts_are_added_and_left_out(quilt: Quilt) -> None:
     """--add-host is first, host-gateway is the host, and --no-hosts leaves the image's file."""
     shown = quilt.ok(

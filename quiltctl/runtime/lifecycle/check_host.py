@@ -7,6 +7,7 @@ import os
 from quiltctl.errors import QuiltError
 from quiltctl.model.value import Value
 from quiltctl.runtime import cgroups, host, probes
+from quiltctl.runtime.linux import br_netfilter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ def check(paths: Paths) -> list[Requirement]:
     """Return every requirement with what was found, and for what is missing how to get it."""
     # Probes fork: they come before the database is opened.
     probed = [_namespaces(), _overlay(), _user_namespaces(), _idmapped_mounts(paths)]
+    networks = [_bridges(), _firewall(paths), _forwarding(), _bridge_filter()]
     return [
         *(_kernel(), _root(), _prctl(), *probed[:2], _cgroups()),
         *(_store(paths), _free_space(paths), _database(paths)),
-        *(_pids_controller(), *probed[2:], _seccomp(), _nft()),
+        *(_pids_controller(), *probed[2:], _seccomp(), *networks),
     ]
 
 
@@ -148,9 +150,30 @@ def _seccomp() -> Requirement:
     return _needed("seccomp library", path or "", None if path else "none", "apt install libseccomp2")
 
 
-def _nft() -> Requirement:
-    path = _first_existing([*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/sbin"], "nft")
-    return _needed("nft", path or "", None if path else "none", "apt install nftables", required=False)
+def _bridges() -> Requirement:
+    hint = "load the modules: modprobe bridge veth; without them, --network none or host"
+    return _needed("bridges", "can be made", probes.bridge(), hint, required=False)
+
+
+def _firewall(paths: Paths) -> Requirement:
+    hint = "apt install nftables; modprobe nf_tables; without it, --network none, or networks made with --internal"
+    return _needed("nft", "takes our rules", probes.firewall(paths), hint, required=False)
+
+
+def _forwarding() -> Requirement:
+    """Tell whether the host passes packets on, or can be made to, which the first container that needs it does."""
+    path = "/proc/sys/net/ipv4/ip_forward"
+    with open(path, encoding="ascii") as file:
+        is_on = file.read().strip() == "1"
+    found = "on" if is_on else "off, switched on for the first container with a way out"
+    can_be = is_on or (os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY)
+    missing = None if can_be else "off, and cannot be switched on here"
+    return _needed("ip_forward", found, missing, "sysctl -w net.ipv4.ip_forward=1", required=False)
+
+
+def _bridge_filter() -> Requirement:
+    missing = None if br_netfilter.is_there() else "not loaded: --egress is refused"
+    return _needed("br_netfilter", "loaded", missing, "modprobe br_netfilter", required=False)
 
 
 def _first_existing(folders: list[str], name: str) -> str | None:

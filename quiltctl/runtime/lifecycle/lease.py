@@ -25,23 +25,26 @@ if TYPE_CHECKING:
 
 def take(
     paths: Paths, connection: sqlite3.Connection, spec: Spec, ports: Sequence[dict[str, Any]]
-) -> tuple[Endpoint, ...]:
-    """Lease what the container needs in each of its networks, within the caller's transaction, and return it.
+) -> tuple[tuple[Endpoint, ...], tuple[str, ...]]:
+    """Lease what the container needs in each of its networks, within the caller's transaction.
 
-    ``ports`` are those of the host that are held for it. They lead to its first network that is not internal.
+    ``ports`` are those of the host that are held for it. They lead to its first network that is not internal. Returns
+    what it has, and the name servers of its networks.
 
     Raises:
         Conflict, AddressInUse: an address or a port is another container's, or no address is left.
         UsageError: there are ports, and no network by which anybody could come in.
     """
     if spec.network != "bridge":
-        return ()
+        return (), ()
+    servers: list[str] = []
     for member in memberships.of_container(connection, spec.id):
         network = networks.get(connection, member.network_id)
         if network is not None:
             here = () if network.internal else ports
             ports = ports if network.internal else ()
             policy = policy_of(spec, network)
+            servers += decode(network.config).get("dns", ())
             leases.lease(paths, connection, network, member, ports=here, egress=policy)
             if here or policy is not None:
                 cleanup.plan(connection, spec.id, "network", paths.nft_table)
@@ -49,7 +52,7 @@ def take(
         raise UsageError(
             f"cannot publish ports of {spec.name}: its networks are internal", hint="add a network that is not"
         )
-    return leases.endpoints_of(connection, spec.id)
+    return leases.endpoints_of(connection, spec.id), tuple(dict.fromkeys(servers))
 
 
 def policy_of(spec: Spec, network: Network) -> tuple[str, ...] | None:

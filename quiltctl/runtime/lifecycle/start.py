@@ -5,6 +5,7 @@ from __future__ import annotations
 from quiltctl import errors
 from quiltctl.db import containers
 from quiltctl.db.connection import transaction
+from quiltctl.model.spec import Spec
 from quiltctl.model.value import Value
 from quiltctl.runtime import interpreter, liveness
 from quiltctl.runtime.lifecycle import create, discard, enrol, join, lease, reap
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from quiltctl.model.endpoint import Endpoint
     from quiltctl.model.membership import Wanted
-    from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
     from quiltctl.runtime.lifecycle.spawn import Shim
 
@@ -204,7 +204,9 @@ def _begin(
     )
     if generation is None:
         raise errors.WrongState(f"cannot start {spec.id[:12]}: it is running already")
-    endpoints = lease.take(paths, connection, spec, networking.ports)
+    endpoints, servers = lease.take(paths, connection, spec, networking.ports)
+    if servers and not spec.dns:
+        spec = Spec(**{**spec.to_dict(), "dns": servers})
     return Begun(paths, connection, spec, generation, shim, streams, joined, endpoints, networking.held)
 
 

@@ -111,6 +111,17 @@ class Namespace:
         """Return what is answered at a port, or refused, reset, unreachable, timeout: why nothing is."""
         return self.call(lambda: fetch(address, port, kind=kind, source=source))
 
+    def socket(self, family: int, kind: int) -> socket.socket:
+        """Return a socket of this namespace, for the process of the tests to use."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            pid = self._fork(lambda: _pass(theirs, family, kind))
+            _, fds, _, _ = socket.recv_fds(ours, 1, 1)
+            os.waitpid(pid, 0)
+        made = socket.socket(family, kind, fileno=fds[0])
+        made.settimeout(_SLOW_S)
+        return made
+
     def close(self) -> None:
         """End what was started here, and let the namespace go."""
         for pid in self._children:
@@ -202,7 +213,7 @@ def fetch(address: str, port: int, *, kind: str = "tcp", source: str = "") -> st
         try:
             if source:
                 client.bind((source, 0))
-            client.connect((address, port))
+            client.connect(socket.getaddrinfo(address, port, family)[0][4])  # which knows %eth0
             if kind == "udp":
                 client.send(b"?")
             return client.recv(1000).decode()
@@ -210,6 +221,11 @@ def fetch(address: str, port: int, *, kind: str = "tcp", source: str = "") -> st
             return "timeout"
         except OSError as error:
             return _ERRORS.get(error.errno or 0, str(error))
+
+
+def _pass(channel: socket.socket, family: int, kind: int) -> None:
+    with socket.socket(family, kind) as made:
+        socket.send_fds(channel, [b"."], [made.fileno()])
 
 
 def _serve(family: int, kind: int, address: tuple[str, int], answer: str, told_fd: int) -> None:

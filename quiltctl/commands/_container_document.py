@@ -5,7 +5,7 @@ What later versions bring has its zero already, as it has there, so that a templ
 
 from __future__ import annotations
 
-from quiltctl.commands._network_settings import bindings, network_settings
+from quiltctl.commands._container_networks import bindings, network_settings
 from quiltctl.model.device import parse_device, rule_from
 from quiltctl.model.document import Keyed
 from quiltctl.model.spec import DEFAULT_CAPABILITIES
@@ -42,7 +42,7 @@ def container_document(
         "Pod": "",
         "ResolvConfPath": f"{folder}/resolv.conf" if spec.network != "none" else "",
         "HostnamePath": f"{folder}/hostname",
-        "HostsPath": f"{folder}/hosts",
+        "HostsPath": "" if spec.no_hosts else f"{folder}/hosts",
         "StaticDir": folder,
         "LogPath": _log_path(folder, spec),
         "OCIRuntime": "quiltctl",

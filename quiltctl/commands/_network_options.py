@@ -80,10 +80,12 @@ def check(options: dict[str, Any]) -> None:
         raise UsageError(f"--{given} and --network {mode} cannot be given together", hint="leave one of them out")
     if hosts and mode.startswith("container:"):
         raise UsageError(
-            f"--add-host and --network {mode} cannot be given together", hint="give it to the other container"
+            f"--add-host and --network {mode} cannot be given together", hint="give it to the container that is joined"
         )
-    if mode == "none" and any(line.endswith(f":{_HOST_GATEWAY}") for line in hosts):
-        raise UsageError(f"--add-host {_HOST_GATEWAY} and --network none cannot be given together")
+    if mode != "host" and any(line.endswith(f":{_HOST_GATEWAY}") for line in hosts):
+        raise UsageError(
+            f"--add-host with {_HOST_GATEWAY} and --network {mode} cannot be given together", hint="give an address"
+        )
 
 
 def mode_of(options: dict[str, Any]) -> str:

@@ -71,7 +71,7 @@ def check_host_name(text: str, option: str) -> str:
         UsageError: it may not.
     """
     plain = text.replace("-", "a").replace(".", "a").replace("_", "a")
-    if not (plain.isascii() and plain.isalnum() and text[0] != "-" and len(text) <= _LONGEST_NAME):
+    if not (plain.isascii() and plain.isalnum() and text[0] not in "-." and len(text) <= _LONGEST_NAME):
         raise UsageError(f"invalid name {text!a} for {option}", hint="letters, digits, '-', '_' and '.'")
     return text
 

@@ -81,7 +81,7 @@ class Row:
             return []
         from quiltctl.model.port import ranges
 
-        return list(ranges(found))
+        return ranges(found)
 
     @property
     def mounts(self) -> list[str]:

@@ -41,6 +41,8 @@ VERB = Verb(
         ("quiltctl run --rm debian cat /etc/os-release", "run a program, see its output, keep nothing"),
         ("quiltctl run -d --name web debian sleep infinity", "in the background, under a name"),
         ("quiltctl run --rm ./rootfs.tar.gz sh -c 'exit 7'", "straight from a root filesystem archive"),
+        ("quiltctl run -d -p 8080:80 debian python3 -m http.server 80", "reached by port 8080 of the host"),
+        ("quiltctl run --rm --egress allow=10.0.0.0/8:443 debian ./agent", "may speak to nothing else"),
         ("tar c src | quiltctl run -i --rm debian tar t", "with standard input"),
         (
             "quiltctl run --rm --read-only --cap-drop ALL -u nobody debian ./untrusted",

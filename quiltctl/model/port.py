@@ -66,21 +66,18 @@ def host_side(host_ip: str, port: int | str) -> str:
     return f"[{host_ip}]:{port}" if ":" in host_ip else f"{host_ip or '0.0.0.0'}:{port}"  # noqa: S104 (shown, not bound)
 
 
-def ranges(ports: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yield the ports in order, those that follow each other on both sides as the first of them and how many."""
-    first: dict[str, Any] = {}
-    count = 0
-    for port in sorted(ports, key=lambda p: (p["container_port"], p["protocol"], p["host_ip"], p["host_port"])):
-        if first and port == _port(
+def ranges(ports: Iterable[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
+    """Return the ports in order, those that follow each other on both sides as the first of them and how many."""
+    found: list[tuple[dict[str, Any], int]] = []
+    for port in sorted(ports, key=lambda p: (p["protocol"], p["host_ip"], p["container_port"], p["host_port"])):
+        first, count = found[-1] if found else (port, 0)
+        if count and port == _port(
             first["host_ip"], first["host_port"] + count, first["container_port"] + count, first["protocol"]
         ):
-            count += 1
-            continue
-        if first:
-            yield first, count
-        first, count = port, 1
-    if first:
-        yield first, count
+            found[-1] = (first, count + 1)
+        else:
+            found.append((port, 1))
+    return sorted(found, key=lambda one: (one[0]["container_port"], one[0]["protocol"], one[0]["host_ip"]))
 
 
 def _published(text: str) -> Iterator[dict[str, Any]]:

@@ -73,12 +73,13 @@ def admit(paths: Paths, endpoint: Endpoint) -> None:
     script = policy.addition(table, endpoint) + ruleset.change("add", table, wanted)
     try:
         nft.run(script)
-    except errors.KernelError:
+    except errors.KernelError:  # the first policy of all, or a forgotten element
         places = {_place(element) for element in wanted}
 
         def replacement(found: Found) -> str:
             old = [e for e in found.elements if _place(e) in places and e not in wanted]
-            return ruleset.change("delete", table, old) + script
+            tables = policy.bridge_base(table) if endpoint.egress is not None else ""
+            return tables + ruleset.change("delete", table, old) + script
 
         change(table, replacement, "inet", "bridge")
 

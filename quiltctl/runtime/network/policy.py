@@ -53,13 +53,12 @@ def chains(endpoint: Endpoint) -> dict[str, list[str]]:
 
 
 def addition(table: str, endpoint: Endpoint) -> str:
-    """Return the script that puts a container's chains there, with their tables' base where that may be missing."""
-    script = ""
-    for family, lines in chains(endpoint).items():
-        chain = f"{PREFIX}{endpoint.host_interface}"
-        script += bridge_base(table) if family == "bridge" else ""
-        script += f"add chain {family} {table} {chain}\n" + ruleset.rules(family, table, chain, lines)
-    return script
+    """Return the script that puts a container's chains into tables that are there."""
+    chain = f"{PREFIX}{endpoint.host_interface}"
+    return "".join(
+        f"add chain {family} {table} {chain}\n" + ruleset.rules(family, table, chain, lines)
+        for family, lines in chains(endpoint).items()
+    )
 
 
 def removal(table: str, family: str, chain: str) -> str:

@@ -145,7 +145,7 @@ def _make_room(count: int) -> None:
     used = len(os.listdir("/proc/self/fd")) + _SPARE
     if hard not in {resource.RLIM_INFINITY, -1} and used + count > hard:
         raise errors.UsageError(
-            f"cannot publish that many ports: only {max(0, hard - used)} of {count} sockets can be open",
+            f"cannot publish that many ports: they take {count} sockets, and {max(0, hard - used)} more can be open",
             hint=f"publish fewer, or raise the limit of open files, which is {hard}",
         )
     if soft not in {resource.RLIM_INFINITY, -1} and used + count > soft:

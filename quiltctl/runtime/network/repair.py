@@ -38,6 +38,7 @@ class _Difference(Value):
     def script(self, table: str, found: Found) -> str:
         """Return what mends it, given what is there by now."""
         script = ruleset.base(table) if self.wrong_base else ""
+        script += policy.bridge_base(table) if self.wrong_policies else ""
         script += ruleset.change("delete", table, [e for e in self.old_elements if e in found.elements])
         script += "".join(policy.addition(table, endpoint) for endpoint in self.wrong_policies)
         script += ruleset.change("add", table, self.new_elements)
@@ -58,7 +59,7 @@ def repair(
     who admits a container has its row already.
 
     Raises:
-        HostLacks: the kernel cannot filter what a bridge passes on, and an endpoint needs it.
+        HostLacks: there is no nft, or the kernel cannot filter what a bridge passes on, and an endpoint needs it.
         KernelError: nft refuses.
     """
     table = paths.nft_table
@@ -67,7 +68,7 @@ def repair(
         phrases = difference.phrases(table)
         if phrases and not dry_run:
             for endpoint in endpoints:
-                firewall.prepare(endpoint)
+                _prepare(endpoint)
             firewall.change(table, lambda found: difference.script(table, found), "inet", "bridge")
     except errors.HostLacks:
         if any(endpoint.ports or endpoint.egress is not None for endpoint in endpoints):
@@ -109,6 +110,13 @@ def _compare(found: Found, networks: Sequence[Wire | Endpoint], endpoints: Seque
         wrong_policies=list(wrong.values()),
         wrong_base=is_used and any(found.chains.get(chain) != rules for chain, rules in base.items()),
     )
+
+
+def _prepare(endpoint: Endpoint) -> None:
+    try:
+        firewall.prepare(endpoint)
+    except OSError:  # its veth has gone: it has ended since, and the next repair takes away what is left of it
+        return
 
 
 def _without(elements: Iterable[Element], others: Iterable[Element]) -> list[Element]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -141,4 +142,11 @@ def test_localhost_of_the_host_is_out_of_reach(town: Any, published: Callable[..
     assert container.fetch("127.0.0.1", 22, source="10.42.0.2") == "timeout"
     assert container.fetch("10.42.0.1", 23) == "telnet 10.42.0.2"
     container.ip("addr add 127.9.9.9/32 dev eth0")
-    assert container.fetch("10.42.0.1", 23, source="127.9.9.9") == "timeout"
+    with town.host.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
+        heard.bind(("10.42.0.1", 24))
+        container.fetch("10.42.0.1", 24, kind="udp", source="127.9.9.9")
+        heard.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            heard.recv(10)
+        container.fetch("10.42.0.1", 24, kind="udp")
+        assert heard.recv(10) == b"?"

@@ -155,9 +155,14 @@ def test_what_is_shown_can_be_published_again(host: str, host_port: int, contain
 def test_range_collapses_to_what_was_written(first: int, host_first: int, length: int, protocol: str) -> None:
     """The ports of a range are one range again, however they are mixed."""
     length = min(length, 65536 - first, 65536 - host_first)
-    ports = parse_publish([f"{host_first}-{host_first + length - 1}:{first}-{first + length - 1}/{protocol}"])
+    text = f"{host_first}-{host_first + length - 1}:{first}-{first + length - 1}/{protocol}"
+    others = parse_publish(["9000-9002:9000-9002/tcp,udp"]) if first > 9003 else ()
+    ports = parse_publish([text])
     assert len(ports) == length
-    assert list(ranges(reversed(ports))) == [(port("", host_first, first, protocol), length)]
+    assert ranges(reversed((*ports, *others))) == [
+        *((port("", 9000, 9000, other), 3) for other in ("tcp", "udp") if others),
+        (port("", host_first, first, protocol), length),
+    ]
 
 
 @given(st.text(max_size=20))
@@ -172,4 +177,4 @@ def test_any_text_is_ports_or_a_usage_error(text: str) -> None:
 
 def test_ranges_of_nothing_are_none() -> None:
     """Without ports there is nothing to show."""
-    assert list(ranges(())) == []
+    assert ranges(()) == []

@@ -75,14 +75,6 @@ def test_image_keeps_its_hosts_file(tmp_path: Path) -> None:
     assert set(prepared(tmp_path, end(), network="bridge", no_hosts=True)) == {"hostname", "resolv.conf"}
 
 
-def test_guest_asks_whom_its_owner_asks(tmp_path: Path) -> None:
-    """A container in the network of another one has that one's resolv.conf."""
-    owner = tmp_path / "containers" / OWNER
-    owner.mkdir(parents=True)
-    (owner / "resolv.conf").write_text("nameserver 10.7.7.7\n", encoding="utf-8")
-    assert prepared(tmp_path, network=f"container:{OWNER}")["resolv.conf"] == "nameserver 10.7.7.7\n"
-
-
 def test_guest_of_one_without_a_file_has_that_of_a_network(tmp_path: Path) -> None:
     """Where the owner has no resolv.conf it is made as for any network."""
     files = prepared(tmp_path, network=f"container:{OWNER}")

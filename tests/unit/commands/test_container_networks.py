@@ -147,6 +147,14 @@ def test_inspect_tells_what_was_asked_for(call: Call, capsys: Capture, make: Mak
     }
     assert web["Config"]["ExposedPorts"] == {"80/tcp": {}}
     assert web["ResolvConfPath"].endswith("/resolv.conf")
+    assert web["HostsPath"].endswith("/hosts")
+
+
+def test_files_that_are_not_made_have_no_path(call: Call, capsys: Capture, make: Make) -> None:
+    """The image's own hosts, and no resolver without a network."""
+    make("web", network="none", no_hosts=True)
+    web = document(call, capsys)
+    assert (web["HostsPath"], web["ResolvConfPath"]) == ("", "")
 
 
 @pytest.mark.parametrize(("egress", "told"), [(None, None), ((), [])])

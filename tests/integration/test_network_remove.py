@@ -69,7 +69,7 @@ child = os.fork()
 if child == 0:
     apply_network.remove_bridge = lambda bridge: os.kill(os.getpid(), signal.SIGKILL)
     connection = open_to_write(paths)
-    remove_network.remove_network(connection, networks.named(connection, "app"))
+    remove_network.remove_network(paths, connection, networks.named(connection, "app"))
 os.waitpid(child, 0)
 between = left()
 third = quilt("network", "create")[1].strip()

@@ -46,7 +46,8 @@ def finish(paths: Paths, connection: sqlite3.Connection, network_id: str) -> str
             apply_network.forget_rules(paths, connection, bridge)
             apply_network.remove_bridge(bridge)
         except (errors.QuiltError, OSError) as error:
-            problem = f"cannot remove the {task.resource}: {error}"
+            why = error.strerror if isinstance(error, OSError) else error
+            problem = f"cannot remove the {task.resource}: {why}"
             with transaction(connection):
                 cleanup.fail(connection, task.id, problem)
     if tasks and not problem:

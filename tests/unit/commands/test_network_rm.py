@@ -53,12 +53,13 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     def unwire(_paths: Paths, _connection: sqlite3.Connection, endpoint: Endpoint, _network: str) -> None:
         noted.act("unwire", endpoint.network, endpoint.ip)
 
-    def guard(_paths: Paths, endpoints: list[Endpoint]) -> None:
-        noted.act("guard", *((endpoint.ip, endpoint.egress) for endpoint in endpoints))
+    def guard(_paths: Paths, endpoints: list[Endpoint], allowed: tuple[str, ...] | None) -> None:
+        noted.act("guard", *(endpoint.ip for endpoint in endpoints), allowed)
 
     monkeypatch.setattr(apply_network, "wire", wire)
     monkeypatch.setattr(apply_network, "unwire", unwire)
     monkeypatch.setattr(apply_network, "guard", guard)
+    monkeypatch.setattr(apply_network, "forget_rules", lambda *_: None)
     monkeypatch.setattr(apply_network, "remove_bridge", lambda bridge: noted.act("remove", bridge))
     return noted
 
@@ -427,7 +428,7 @@ def test_change_of_egress_reaches_who_runs(
     kernel.done.clear()
     change_egress(quilt_root, database, app, ())
     assert config(database, app)["egress"] == []
-    assert kernel.done == [("guard", ("10.7.0.2", ()))]
+    assert kernel.done == [("guard", "10.7.0.2", ())]
     found = {(one.network, one.ip): one.egress for one in leases.endpoints(database)}
     assert found == {
         ("app", "10.7.0.2"): (),
@@ -436,7 +437,7 @@ def test_change_of_egress_reaches_who_runs(
     }
     change_egress(quilt_root, database, back, None)
     assert config(database, back)["egress"] is None
-    assert kernel.done[1:] == [("guard", ("10.8.0.2", None))]
+    assert kernel.done[1:] == [("guard", "10.8.0.2", None)]
 
 
 def test_rm_tells_what_gc_must_finish(call: Call, capsys: Capture, kernel: Kernel, app: Network) -> None:

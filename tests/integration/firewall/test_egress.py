@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-pytestmark = pytest.mark.needs("root", "nft", "br_netfilter")
+pytestmark = pytest.mark.needs("root", "ip", "nft", "br_netfilter")
 
 
 def test_denied_container_reaches_nothing(town: Any, netns: ModuleType, published: Callable[..., Any]) -> None:

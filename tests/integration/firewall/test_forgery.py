@@ -18,7 +18,7 @@ from quiltctl.runtime.network import firewall
 if TYPE_CHECKING:
     from typing import Any
 
-pytestmark = pytest.mark.needs("root", "nft", "br_netfilter")
+pytestmark = pytest.mark.needs("root", "ip", "nft", "br_netfilter")
 ETH_P_ALL, IPV4, ARP, VLAN, IPV6 = 3, 0x0800, 0x0806, 0x8100, 0x86DD
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 

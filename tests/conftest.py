@@ -52,6 +52,7 @@ FEATURES: dict[str, Callable[[], bool]] = {
     "userns": _has_user_namespaces,
     "debootstrap": lambda: os.geteuid() == 0 and shutil.which("debootstrap") is not None,
     "nft": lambda: shutil.which("nft") is not None,
+    "ip": lambda: shutil.which("ip") is not None and shutil.which("nsenter") is not None,
     "br_netfilter": lambda: Path("/proc/sys/net/bridge").exists(),
     "skopeo": lambda: shutil.which("skopeo") is not None,
     "libseccomp": _has_libseccomp,

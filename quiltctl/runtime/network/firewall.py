@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quiltctl.runtime.network.listing import Found
     from quiltctl.runtime.network.ruleset import Element
 
-_ATTEMPTS = 10
+_ATTEMPTS = 5
 
 
 def is_ready(paths: Paths, wire: Endpoint | Wire) -> bool:

@@ -81,12 +81,11 @@ def _frames(endpoint: Endpoint) -> list[str]:
     if endpoint.ip6:
         address = parse_address(endpoint.ip6, "a container")
         lines += [
-            # RFC 4861: no router's advertisement or redirect, and no answer for an address that is not its own.
-            "icmpv6 type { 134, 137 } drop",
+            # RFC 4861, 4.4: it answers for no address but its own. The target follows 8 bytes into ICMPv6.
             f"icmpv6 type 136 @th,64,128 != {address.number:#034x} drop",
             f"ip6 saddr {address} accept",
+            # From here the kernel asks whether a neighbour is still there, and tells which groups it listens to.
             "ip6 saddr fe80::/10 icmpv6 type { 133, 135, 136, 143 } accept",
-            "ip6 saddr :: icmpv6 type { 135, 143 } accept",
         ]
     return [*lines, "drop"]
 

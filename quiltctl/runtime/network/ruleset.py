@@ -52,7 +52,6 @@ CHAINS = {
     "egress": (
         "type filter hook prerouting priority -150; policy accept;",
         "ct direction reply accept",
-        "ct state related meta l4proto { 1, 58 } accept",
         "ip saddr vmap @policies4",
         "ip6 saddr vmap @policies6",
     ),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-pytestmark = pytest.mark.needs("root", "nft")
+pytestmark = pytest.mark.needs("root", "ip", "nft")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-pytestmark = pytest.mark.needs("root", "nft", "br_netfilter")
+pytestmark = pytest.mark.needs("root", "ip", "nft", "br_netfilter")
 
 
 @pytest.fixture(autouse=True, params=[False, True], ids=["routed", "filtered"])

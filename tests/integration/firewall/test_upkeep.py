@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from quiltctl.paths import Paths
 
-pytestmark = pytest.mark.needs("root", "nft", "br_netfilter")
+pytestmark = pytest.mark.needs("root", "ip", "nft", "br_netfilter")
 
 
 def rules(ruleset: str) -> int:
@@ -181,6 +181,7 @@ def test_repair_adds_and_removes(town: Any, harm: tuple[list[Wire], list[Endpoin
     assert sorted(town.do(repair.repair, *harm, dry_run=True)) == expected
     assert town.ruleset() == before
     assert sorted(town.do(repair.repair, *harm, dry_run=False)) == expected
+    assert f"only-{town.endpoint(3).host_interface} " not in town.ruleset()
     assert town.do(repair.repair, *harm, dry_run=False) == []
 
 

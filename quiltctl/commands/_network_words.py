@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quiltctl.errors import UsageError
-from quiltctl.model.membership import DEFAULT_NETWORK, Wanted, free_interface
+from quiltctl.model.membership import DEFAULT_NETWORK, Wanted, free_interface, parse_mac
 from quiltctl.model.subnet import parse_address
 
 TYPE_CHECKING = False
@@ -17,7 +17,6 @@ _ELSEWHERE = ("ns", "slirp4netns", "pasta", "pod")
 _KEYS = ("ip", "ip6", "mac", "alias", "interface_name")
 _LONGEST_INTERFACE = 15
 _LONGEST_NAME = 253
-_MAC_BYTES = 6
 
 
 def wanted_of(words: Sequence[str]) -> tuple[Wanted, ...]:
@@ -74,23 +73,6 @@ def check_host_name(text: str, option: str) -> str:
     if not (plain.isascii() and plain.isalnum() and text[0] not in "-." and len(text) <= _LONGEST_NAME):
         raise UsageError(f"invalid name {text!a} for {option}", hint="letters, digits, '-', '_' and '.'")
     return text
-
-
-def parse_mac(text: str, option: str) -> str:
-    """Return the hardware address in its usual spelling.
-
-    Raises:
-        UsageError: it is none, or one that no single interface can have.
-    """
-    words = text.lower().replace("-", ":").split(":")
-    if len(words) != _MAC_BYTES or not all(len(word) == 2 and not word.strip("0123456789abcdef") for word in words):  # noqa: PLR2004 (digits)
-        raise UsageError(f'invalid hardware address "{text}" for {option}', hint="such as 02:42:0a:2a:00:07")
-    if int(words[0], 16) & 1 or not any(int(word, 16) for word in words):
-        raise UsageError(
-            f"invalid hardware address {text} for {option}: it is not one interface's alone",
-            hint="the first byte is even, such as 02",
-        )
-    return ":".join(words)
 
 
 def _parsed(word: str) -> list[Wanted]:

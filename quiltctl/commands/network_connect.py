@@ -52,13 +52,18 @@ def command(
 ) -> int:
     """Connect them; nothing is printed."""
     from quiltctl.db.connection import open_to_write
+    from quiltctl.model.membership import Wanted, parse_mac
+    from quiltctl.model.name import check_name
     from quiltctl.runtime.lifecycle import reap
-    from quiltctl.runtime.lifecycle.connect_network import Wish, check, connect
+    from quiltctl.runtime.lifecycle.connect_network import connect
 
-    wish = check(Wish(tuple(alias), ip, ip6, mac_address))
+    for name in alias:
+        check_name(name, "network alias")
+    mac = "" if mac_address is None else parse_mac(mac_address, "--mac-address")
+    wanted = Wanted(network, "", ip or "", ip6 or "", mac, tuple(alias))
     connection = open_to_write(paths)
     chosen = _network(paths, connection, network)
-    connect(paths, connection, chosen, reap.find(paths, connection, container), wish)
+    connect(paths, connection, chosen, reap.find(paths, connection, container), wanted)
     return 0
 
 

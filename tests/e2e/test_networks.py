@@ -204,6 +204,15 @@ def test_a_running_container_comes_into_a_network_and_leaves_it(quilt: Quilt) ->
     assert "extra" not in quilt.ok("exec", "db", "cat", "/etc/hosts")
 
 
+def test_who_leaves_the_network_that_led_out_goes_by_another(quilt: Quilt, outside: Namespace) -> None:
+    """The default route is that of the next network which leads out."""
+    outside.serve(8000, "welcome", address=OUTSIDE)
+    quilt.ok("network", "create", "blue")
+    quilt.ok("run", "-d", "--name", "a", "--network", "bridge", "--network", "blue", "box", "sleep", "1000")
+    quilt.ok("network", "disconnect", "quilt0", "a")
+    assert ask(quilt, "a", OUTSIDE, 8000) == f"welcome {HOST}"
+
+
 def test_a_connected_network_is_there_after_a_restart(quilt: Quilt) -> None:
     """Membership is the container's, not its run's."""
     quilt.ok("network", "create", "blue")

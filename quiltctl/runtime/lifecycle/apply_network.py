@@ -39,8 +39,8 @@ def wire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, pid: 
     refresh_names.refresh(paths, connection, [network_id])
 
 
-def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, network_id: str) -> None:
-    """Take the interface of a lease away, what guarded it, and the name.
+def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, pid: int, network_id: str) -> None:
+    """Take the interface of a lease away, what guarded it, and the name. Another network becomes the way out.
 
     Raises:
         OSError: the kernel refuses it.
@@ -49,6 +49,14 @@ def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, net
     from quiltctl.runtime.network import attach, firewall
 
     attach.detach(endpoint)
+    rest = [one for one in leases.endpoints_of(connection, endpoint.container_id) if one.lease_id != endpoint.lease_id]
+    first = routed(tuple(rest))
+    if first is not None and pid:
+        netns_fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            attach.lead_out(first, netns_fd)
+        finally:
+            os.close(netns_fd)
     firewall.withdraw(paths, (endpoint,))
     refresh_names.refresh(paths, connection, [network_id])
 

@@ -9,51 +9,26 @@ from __future__ import annotations
 from quiltctl import errors
 from quiltctl.db import containers, leases, memberships, networks
 from quiltctl.db.connection import transaction
-from quiltctl.db.memberships import Membership
-from quiltctl.model.address_plan import check_asked
-from quiltctl.model.document import decode, encode
-from quiltctl.model.name import check_name
+from quiltctl.model.document import decode
+from quiltctl.model.membership import Wanted, free_interface
 from quiltctl.model.spec import spec_from
-from quiltctl.model.subnet import parse_subnet
-from quiltctl.model.value import Value
-from quiltctl.runtime.lifecycle import apply_network
+from quiltctl.runtime.lifecycle import apply_network, enrol, lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
 
     from quiltctl.db.containers import Container
+    from quiltctl.db.memberships import Membership
     from quiltctl.db.networks import Network
     from quiltctl.model.endpoint import Endpoint
     from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
 
-_HEX = frozenset("0123456789abcdef")
-_MAC_BYTES = 6
 
-
-class Wish(Value):
-    """What a container would like to have in a network; None is whatever comes."""
-
-    aliases: tuple[str, ...] = ()
-    ip: str | None = None
-    ip6: str | None = None
-    mac: str | None = None
-
-
-def check(wish: Wish) -> Wish:
-    """Return the wish, the hardware address in its usual spelling. Whether addresses fit, the network will say.
-
-    Raises:
-        UsageError: an alias is no name, or the hardware address none that an interface can have.
-    """
-    for alias in wish.aliases:
-        check_name(alias, "container")
-    return Wish(wish.aliases, wish.ip, wish.ip6, None if wish.mac is None else _checked_mac(wish.mac))
-
-
-def connect(paths: Paths, connection: sqlite3.Connection, network: Network, container: Container, wish: Wish) -> None:
+def connect(
+    paths: Paths, connection: sqlite3.Connection, network: Network, container: Container, wanted: Wanted
+) -> None:
     """Put a container into a network; when this returns, one that runs can be reached there.
 
     Raises:
@@ -67,7 +42,7 @@ def connect(paths: Paths, connection: sqlite3.Connection, network: Network, cont
         if now.state == "starting":
             raise errors.WrongState(f"cannot connect {now.name}: it is being started", hint="try again")
         spec = _spec_of(connection, now)
-        member = _member(connection, now, network, wish)
+        member = _member(connection, now, network, wanted)
         containers.touch(connection, now.id)
         memberships.insert(connection, member)
         endpoint = _lease(paths, connection, network, member, spec) if now.state in containers.LIVE else None
@@ -107,18 +82,10 @@ def disconnect(
                 hint=f"see who is: quiltctl network inspect {network.name}",
             )
     for endpoint in found:
-        apply_network.unwire(paths, connection, endpoint, network.id)
+        apply_network.unwire(paths, connection, endpoint, now.pid or 0, network.id)
     if found:
         with transaction(connection):
             leases.release(connection, now.id, network.id)
-
-
-def egress_of(network: Network, spec: Spec) -> Sequence[str] | None:
-    """Return the destinations that a container may speak to by a network, None for all; its own go first."""
-    if spec.egress is not None:
-        return spec.egress
-    found: list[str] | None = decode(network.config).get("egress")
-    return found
 
 
 def _still_there(connection: sqlite3.Connection, container: Container, network: Network) -> tuple[Container, Network]:
@@ -145,26 +112,16 @@ def _spec_of(connection: sqlite3.Connection, container: Container) -> Spec:
     return spec
 
 
-def _member(connection: sqlite3.Connection, container: Container, network: Network, wish: Wish) -> Membership:
+def _member(connection: sqlite3.Connection, container: Container, network: Network, wanted: Wanted) -> Membership:
     """Return the row of a container that comes into a network after those it is in."""
     others = memberships.of_container(connection, container.id)
-    taken = {other.interface for other in others}
-    interface = next(name for name in map("eth{}".format, range(len(others) + 1)) if name not in taken)
-    ip = ip6 = None
-    if wish.ip is not None:
-        ip = check_asked(parse_subnet(network.subnet, "--subnet"), network.gateway, wish.ip, "--ip")
-    if wish.ip6 is not None:
-        if network.subnet6 is None:
-            raise errors.UsageError(
-                f"network {network.name} has no IPv6, so there can be no --ip6", hint="make one with --ipv6"
-            )
-        ip6 = check_asked(parse_subnet(network.subnet6, "--subnet"), network.gateway6 or "", wish.ip6, "--ip6")
+    interface = free_interface(tuple(other.interface for other in others))
     position = max((other.position for other in others), default=-1) + 1
-    return Membership(container.id, network.id, position, interface, ip, ip6, wish.mac, encode(list(wish.aliases)))
+    return enrol.member_of(network, container.id, position, Wanted(**{**wanted.to_dict(), "interface": interface}))
 
 
 def _lease(paths: Paths, connection: sqlite3.Connection, network: Network, member: Membership, spec: Spec) -> Endpoint:
-    leases.lease(paths, connection, network, member, egress=egress_of(network, spec))
+    leases.lease(paths, connection, network, member, egress=lease.policy_of(spec, network))
     return _endpoints(connection, member.container_id, network)[-1]
 
 
@@ -172,18 +129,3 @@ def _endpoints(connection: sqlite3.Connection, container_id: str, network: Netwo
     """Return what a container has in a network: more than one while an earlier wire could not be taken away."""
     found = leases.endpoints_of(connection, container_id)
     return sorted((one for one in found if one.network == network.name), key=lambda endpoint: endpoint.lease_id)
-
-
-def _checked_mac(text: str) -> str:
-    """Return a hardware address as the kernel writes it.
-
-    Raises:
-        UsageError: it is none, or one of a group: the first bit says so (IEEE 802).
-    """
-    words = text.lower().replace("-", ":").split(":")
-    is_mac = len(words) == _MAC_BYTES and all(len(word) == 2 and _HEX.issuperset(word) for word in words)  # noqa: PLR2004 (digits)
-    if not is_mac or int(words[0], 16) & 1 or not any(int(word, 16) for word in words):
-        raise errors.UsageError(
-            f'"{text}" cannot be the hardware address of an interface', hint="such as 02:42:0a:2a:00:07"
-        )
-    return ":".join(words)

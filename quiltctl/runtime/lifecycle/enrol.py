@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from quiltctl import errors
 from quiltctl.db import memberships, networks
+from quiltctl.model.address_plan import check_asked
 from quiltctl.model.document import encode
 from quiltctl.model.membership import DEFAULT_NETWORK
+from quiltctl.model.subnet import parse_subnet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,38 +50,29 @@ def enrol(paths: Paths, connection: sqlite3.Connection, spec: Spec, wanted: Sequ
             network = create_network.default(paths, connection, routes)
         if network is None:
             network = networks.find(connection, one.network)
-        member = memberships.Membership(
-            container_id=spec.id,
-            network_id=network.id,
-            position=position,
-            interface=one.interface,
-            ip=one.ip or None,
-            ip6=one.ip6 or None,
-            mac=one.mac or None,
-            aliases=encode(list(one.aliases)),
-        )
-        check_addresses(network, member)
-        memberships.insert(connection, member)
+        memberships.insert(connection, member_of(network, spec.id, position, one))
     if spec.network.startswith("container:"):
         memberships.join(connection, spec.id, spec.network.partition(":")[2])
 
 
-def check_addresses(network: networks.Network, member: memberships.Membership) -> None:
-    """Refuse addresses that the network does not have.
+def member_of(network: networks.Network, container_id: str, position: int, wanted: Wanted) -> memberships.Membership:
+    """Return the row of a container in a network.
 
     Raises:
-        UsageError: it has them not.
+        UsageError: an address that is asked for is not one of the network's.
     """
-    from quiltctl.model.subnet import parse_address, parse_subnet
-
-    for address, text in ((member.ip, network.subnet), (member.ip6, network.subnet6)):
-        if address is None:
-            continue
-        if text is None:
-            raise errors.UsageError(
-                f"network {network.name} has no IPv6, so {address} cannot be had there",
-                hint="make a network with: quiltctl network create --ipv6",
-            )
-        subnet, asked = parse_subnet(text, "subnet"), parse_address(address, "address")
-        if asked not in subnet or asked.number in {subnet.first, subnet.last}:
-            raise errors.UsageError(f"{address} is not an address of network {network.name}, which is {text}")
+    ip = ip6 = None
+    if wanted.ip:
+        ip = check_asked(parse_subnet(network.subnet, "--subnet"), network.gateway, wanted.ip, "--ip")
+    if wanted.ip6 and network.subnet6 is None:
+        raise errors.UsageError(
+            f"network {network.name} has no IPv6, so there can be no --ip6",
+            hint="make one with: quiltctl network create --ipv6",
+        )
+    if wanted.ip6:
+        subnet6 = parse_subnet(network.subnet6 or "", "--subnet")
+        ip6 = check_asked(subnet6, network.gateway6 or "", wanted.ip6, "--ip6")
+    aliases = encode(list(wanted.aliases))
+    return memberships.Membership(
+        container_id, network.id, position, wanted.interface, ip, ip6, wanted.mac or None, aliases
+    )

@@ -106,13 +106,15 @@ def _make_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> int:
 def _inside(endpoint: Endpoint, index: int, *, leads_out: bool) -> list[netlink.Request]:
     """Return what has to be asked for in the container's namespace."""
     found = [netlink.raise_link(index)]
-    pairs = ((endpoint.ip, endpoint.subnet, endpoint.gateway), (endpoint.ip6, endpoint.subnet6, endpoint.gateway6))
-    for ip, subnet, gateway in pairs:
+    for ip, subnet in ((endpoint.ip, endpoint.subnet), (endpoint.ip6, endpoint.subnet6)):
         if ip:
             found.append(netlink.add_address(index, ip, parse_subnet(subnet, "subnet").prefix))
-            if leads_out:
-                found.append(netlink.add_default_route(index, gateway))
-    return found
+    return [*found, *_ways_out(endpoint, index)] if leads_out else found
+
+
+def _ways_out(endpoint: Endpoint, index: int) -> list[netlink.Request]:
+    pairs = ((endpoint.ip, endpoint.gateway), (endpoint.ip6, endpoint.gateway6))
+    return [netlink.add_default_route(index, gateway) for ip, gateway in pairs if ip]
 
 
 def _open_inside(netns_fd: int, *, ipv6: bool) -> _socket.socket:
@@ -142,6 +144,19 @@ def _set_sysctl(name: str, value: str) -> None:
             os.pwrite(fd, value.encode(), 0)
     finally:
         os.close(fd)
+
+
+def lead_out(endpoint: Endpoint, netns_fd: int) -> None:
+    """Let the default route go by this network, unless there is one.
+
+    Raises:
+        OSError: the kernel refuses it.
+    """
+    inside = _open_inside(netns_fd, ipv6=bool(endpoint.ip6))
+    try:
+        netlink.ask(inside, _ways_out(endpoint, netlink.index_of(inside, endpoint.interface)))
+    finally:
+        inside.close()
 
 
 def detach(endpoint: Endpoint) -> None:

@@ -158,6 +158,11 @@ def spec_of(paths: Paths, connection: sqlite3.Connection, image: Image, options:
     )
 
 
+def is_wired(options: dict[str, Any]) -> bool:
+    """Return whether the container gets interfaces in networks: what makes them is loaded early then."""
+    return network_options.mode_of(options) == "bridge"
+
+
 def members_of(options: dict[str, Any]) -> tuple[Wanted, ...]:
     """Return the networks that the container shall be in, in their order, whether they exist or not.
 

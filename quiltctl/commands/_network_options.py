@@ -118,8 +118,10 @@ def members(options: dict[str, Any]) -> tuple[Wanted, ...]:
     bridge = mode_of(options) == "bridge"
     aliases: list[str] = options["network_alias"]
     asked = {key: options[key] for key in _ADDRESSES if options[key] is not None}
-    if bridge and not (options["network"] or asked or aliases):
+    if not (options["network"] or asked or aliases):
         return (Wanted(DEFAULT_NETWORK, "eth0"),)
+    if not (bridge or asked or aliases):
+        return ()
     from quiltctl.commands._network_words import completed, wanted_of
 
     found = wanted_of(options["network"]) if bridge else ()

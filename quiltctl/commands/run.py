@@ -10,7 +10,7 @@ from quiltctl.commands._import_progress import image_with_progress
 from quiltctl.db.connection import open_to_write
 from quiltctl.model.parameters import Flag, Option, Verb
 from quiltctl.runtime import relay
-from quiltctl.runtime.lifecycle import hold_ports, spawn, start
+from quiltctl.runtime.lifecycle import spawn, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ VERB = Verb(
 def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], **options: Any) -> int:
     """Create a container and start it; in the foreground return its program's exit code."""
     container_options.check(options)
-    nested = namespace_options.is_nested(options)
+    nested, wired = namespace_options.is_nested(options), container_options.is_wired(options)
     shim = None
     if not options["publish"] and not options["publish_all"]:
         # Before anything that takes time, so that its interpreter comes up while this one works.
-        shim = spawn.spawn(paths, attached=not detach, nested=nested)
+        shim = spawn.spawn(paths, attached=not detach, nested=nested, wired=wired)
     connection = open_to_write(paths)
     image = image_with_progress(paths, connection, options["image"], quiet=options["quiet"])
     spec = container_options.spec_of(paths, connection, image, options)
@@ -74,9 +74,11 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
         make_way(paths, connection, spec.name)
     networking = start.Networking(container_options.members_of(options))
     if shim is None:
+        from quiltctl.runtime.lifecycle import hold_ports
+
         held, ports = hold_ports.hold(connection, spec, (wanted.network for wanted in networking.wanted))
         networking = start.Networking(networking.wanted, ports, len(held))
-        shim = spawn.spawn(paths, attached=not detach, nested=nested, held=held)
+        shim = spawn.spawn(paths, attached=not detach, nested=nested, wired=wired, held=held)
     container_options.write_cidfile(spec)
     # Before there is anything to end: a Ctrl-C from here on is the program's.
     signals_fd = relay.catch_signals() if sig_proxy and not detach else -1

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from quiltctl import errors
 from quiltctl.db import memberships, networks
-from quiltctl.model.address_plan import check_asked
 from quiltctl.model.document import encode
 from quiltctl.model.membership import DEFAULT_NETWORK
-from quiltctl.model.subnet import parse_subnet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +60,9 @@ def member_of(network: networks.Network, container_id: str, position: int, wante
         UsageError: an address that is asked for is not one of the network's.
     """
     ip = ip6 = None
+    if wanted.ip or wanted.ip6:
+        from quiltctl.model.address_plan import check_asked
+        from quiltctl.model.subnet import parse_subnet
     if wanted.ip:
         ip = check_asked(parse_subnet(network.subnet, "--subnet"), network.gateway, wanted.ip, "--ip")
     if wanted.ip6 and network.subnet6 is None:

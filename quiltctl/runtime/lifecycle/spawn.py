@@ -125,11 +125,12 @@ class _Pipes:
                     os.close(fd)
 
 
-def spawn(paths: Paths, *, attached: bool, nested: bool = True, held: Sequence[int] = ()) -> Shim:
+def spawn(paths: Paths, *, attached: bool, nested: bool, wired: bool, held: Sequence[int] = ()) -> Shim:
     """Start a shim and return it, without waiting for anything.
 
     It is PID 1 of a namespace in which the container's is ``nested``, and the container cannot outlive it, unless the
     container shares the PID namespace of the host or of another container: those are not below the shim's.
+    One that is ``wired`` gets interfaces in networks: build loads what makes them while it waits for its order.
     ``held`` are the sockets that keep the container's ports of the host; they pass over to the watch.
     What the caller has imported by now, build need not import again: that is why ctypes is imported above.
 
@@ -141,7 +142,7 @@ def spawn(paths: Paths, *, attached: bool, nested: bool = True, held: Sequence[i
     pipes = _Pipes(attached=attached)
     helper = os.fork()
     if helper == 0:
-        _be_helper(paths, pipes, held, processes.CLONE_NEWPID if nested else 0)
+        _be_helper(paths, pipes, held, processes.CLONE_NEWPID if nested else 0, wired=wired)
     pipes.close_but(pipes.ours())
     for fd in held:
         os.close(fd)
@@ -150,14 +151,14 @@ def spawn(paths: Paths, *, attached: bool, nested: bool = True, held: Sequence[i
     return shim
 
 
-def _be_helper(paths: Paths, pipes: _Pipes, held: Sequence[int], flags: int) -> NoReturn:
+def _be_helper(paths: Paths, pipes: _Pipes, held: Sequence[int], flags: int, *, wired: bool) -> NoReturn:
     """Clone what becomes the watch, tell its pid, and end: from then on it is nobody's child."""
     born_fd = pipes.born[1]
     try:
         os.setsid()
         pid = _clone_into_shims(paths, flags)
         if pid == 0:
-            _become_watch_beside_build(pipes, held)
+            _become_watch_beside_build(pipes, held, wired=wired)
         os.write(born_fd, str(pid).encode())
     except OSError as error:
         os.write(born_fd, f"{error.filename}: {error.strerror}".encode())
@@ -180,12 +181,12 @@ def _clone_into_shims(paths: Paths, flags: int) -> int:
     return -1
 
 
-def _become_watch_beside_build(pipes: _Pipes, held: Sequence[int]) -> NoReturn:
+def _become_watch_beside_build(pipes: _Pipes, held: Sequence[int], *, wired: bool) -> NoReturn:
     """Fork build, then take the descriptors 0, 1, ... as given, close all others, and execute the interpreter."""
     try:
         python = interpreter.path()
         if os.fork() == 0:
-            _become_build(pipes, held)
+            _become_build(pipes, held, wired=wired)
         fds = pipes.of_watch(held)
         null_fd = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         # Out of the way first: a descriptor may stand where another has to go.
@@ -200,7 +201,7 @@ def _become_watch_beside_build(pipes: _Pipes, held: Sequence[int]) -> NoReturn:
         os._exit(1)
 
 
-def _become_build(pipes: _Pipes, held: Sequence[int]) -> NoReturn:
+def _become_build(pipes: _Pipes, held: Sequence[int], *, wired: bool) -> NoReturn:
     """Keep the pipes of build alone, and build."""
     try:
         for fd in held:
@@ -208,6 +209,8 @@ def _become_build(pipes: _Pipes, held: Sequence[int]) -> NoReturn:
         pipes.close_but(pipes.of_build())
         from quiltctl.runtime.shim.build import main
 
+        if wired:
+            from quiltctl.runtime.network import attach  # noqa: F401 (3 ms, while nobody waits for them)
         main(*pipes.of_build())
     finally:
         os._exit(1)

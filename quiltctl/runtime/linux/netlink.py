@@ -38,7 +38,12 @@ _IFLA_LINKINFO = 18
 _IFLA_NET_NS_FD = 28
 _IFLA_INFO_KIND = 1
 _IFLA_INFO_DATA = 2
+_IFLA_INFO_SLAVE_KIND = 4
+_IFLA_INFO_SLAVE_DATA = 5
 _VETH_INFO_PEER = 1
+_IFLA_BR_NF_CALL_IPTABLES = 36
+_IFLA_BR_NF_CALL_IP6TABLES = 37
+_IFLA_BRPORT_MODE = 4
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
 _IFA_BROADCAST = 4
@@ -132,6 +137,21 @@ def add_veth(name: str, bridge_index: int, mtu: int, netns_fd: int, peer: str, p
         _attribute(_IFLA_LINKINFO, _text(_IFLA_INFO_KIND, "veth") + data),
     )
     return Request(_RTM_NEWLINK, _CREATE | _EXCL, _link(0, *ours), f"veth {name}")
+
+
+def filter_bridge(name: str) -> Request:
+    """Ask that what a bridge passes between its ports goes through the host's firewall as well."""
+    calls = (_IFLA_BR_NF_CALL_IPTABLES, _IFLA_BR_NF_CALL_IP6TABLES)
+    data = _attribute(_IFLA_INFO_DATA, b"".join(_attribute(kind, b"\1") for kind in calls))
+    info = _attribute(_IFLA_LINKINFO, _text(_IFLA_INFO_KIND, "bridge") + data)
+    return Request(_RTM_NEWLINK, 0, _link(0, _text(_IFLA_IFNAME, name), info), f"filter {name}")
+
+
+def reflect_port(name: str) -> Request:
+    """Ask that a bridge may send out by this port what came in by it (hairpin mode)."""
+    data = _attribute(_IFLA_INFO_SLAVE_DATA, _attribute(_IFLA_BRPORT_MODE, b"\1"))
+    info = _attribute(_IFLA_LINKINFO, _text(_IFLA_INFO_SLAVE_KIND, "bridge") + data)
+    return Request(_RTM_NEWLINK, 0, _link(0, _text(_IFLA_IFNAME, name), info), f"reflect {name}")
 
 
 def raise_link(index: int) -> Request:

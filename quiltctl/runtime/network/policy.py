@@ -6,7 +6,6 @@ that was leased to it. Upon that the other one relies: by this address, the ``in
 
 from __future__ import annotations
 
-from quiltctl.model.egress import parse_destination
 from quiltctl.model.subnet import Address, parse_address
 from quiltctl.runtime.network import ruleset
 from quiltctl.runtime.network.ruleset import Element
@@ -92,6 +91,8 @@ def _frames(endpoint: Endpoint) -> list[str]:
 
 def _destinations(egress: tuple[str, ...]) -> list[str]:
     """Return the rules that let pass what is sent to these destinations, those of one kind in one rule."""
+    from quiltctl.model.egress import parse_destination  # most containers have no policy
+
     together: dict[str, list[Destination]] = {}
     for text in egress:
         destination = parse_destination(text)

@@ -10,17 +10,19 @@ import os
 
 from quiltctl.db import leases, networks
 from quiltctl.model.endpoint import routed
+from quiltctl.runtime.linux import pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from quiltctl.db.containers import Container
     from quiltctl.model.endpoint import Endpoint
     from quiltctl.paths import Paths
 
 
-def wire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, pid: int, network_id: str) -> None:
+def wire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, container: Container) -> None:
     """Give a running container the interface of a lease, and tell its name to the network.
 
     Raises:
@@ -31,15 +33,15 @@ def wire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, pid: 
 
     first = routed(leases.endpoints_of(connection, endpoint.container_id))
     is_way_out = first is not None and first.lease_id == endpoint.lease_id
-    netns_fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    netns_fd = _open_namespace(container)
     try:
         attach.connect(paths, (endpoint,), netns_fd, way_out=endpoint if is_way_out else None)
     finally:
         os.close(netns_fd)
-    refresh_names.refresh(paths, connection, [network_id])
+    refresh_names.refresh(paths, connection, [endpoint.network_id])
 
 
-def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, pid: int, network_id: str) -> None:
+def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, container: Container) -> None:
     """Take the interface of a lease away, what guarded it, and the name. Another network becomes the way out.
 
     Raises:
@@ -50,15 +52,38 @@ def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, pid
 
     attach.detach(endpoint)
     rest = [one for one in leases.endpoints_of(connection, endpoint.container_id) if one.lease_id != endpoint.lease_id]
-    first = routed(tuple(rest))
-    if first is not None and pid:
-        netns_fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            attach.lead_out(first, netns_fd)
-        finally:
-            os.close(netns_fd)
+    _lead_out(container, routed(tuple(rest)))
     firewall.withdraw(paths, (endpoint,))
-    refresh_names.refresh(paths, connection, [network_id])
+    refresh_names.refresh(paths, connection, [endpoint.network_id])
+
+
+def _lead_out(container: Container, endpoint: Endpoint | None) -> None:
+    """Let a container's way out go by another network, unless it has ended by now."""
+    from quiltctl.runtime.network import attach
+
+    if endpoint is None:
+        return
+    try:
+        netns_fd = _open_namespace(container)
+    except ProcessLookupError:
+        return
+    try:
+        attach.lead_out(endpoint, netns_fd)
+    finally:
+        os.close(netns_fd)
+
+
+def _open_namespace(container: Container) -> int:
+    """Return the network namespace of a container, and of no process that has its pid by now.
+
+    Raises:
+        ProcessLookupError: it has ended.
+    """
+    folder_fd = pidfd.open_folder(container.pid or 0, container.pid_started or 0)
+    try:
+        return os.open("ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder_fd)
+    finally:
+        os.close(folder_fd)
 
 
 def guard(paths: Paths, endpoints: Sequence[Endpoint], allowed: Sequence[str] | None) -> None:

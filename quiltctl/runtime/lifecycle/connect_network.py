@@ -49,7 +49,7 @@ def connect(
     if endpoint is None:
         return
     try:
-        apply_network.wire(paths, connection, endpoint, now.pid or 0, network.id)
+        apply_network.wire(paths, connection, endpoint, now)
     except (errors.QuiltError, OSError):
         with transaction(connection):
             memberships.delete(connection, now.id, network.id)
@@ -82,7 +82,7 @@ def disconnect(
                 hint=f"see who is: quiltctl network inspect {network.name}",
             )
     for endpoint in found:
-        apply_network.unwire(paths, connection, endpoint, now.pid or 0, network.id)
+        apply_network.unwire(paths, connection, endpoint, now)
     if found:
         with transaction(connection):
             leases.release(connection, now.id, network.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -33,6 +34,24 @@ def open_verified(pid: int, started: int) -> int | None:
         return process_fd
     os.close(process_fd)
     return None
+
+
+def open_folder(pid: int, started: int) -> int:
+    """Return the /proc folder of the process that began at ``started``, which the descriptor pins.
+
+    For who is in a PID namespace that has no number for the process, but sees the host's /proc; and for its namespaces.
+
+    Raises:
+        ProcessLookupError: it has ended.
+    """
+    try:
+        folder_fd = os.open(f"/proc/{pid}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise ProcessLookupError(errno.ESRCH, "has ended", f"process {pid}") from error
+    if start_time(pid) != started:
+        os.close(folder_fd)
+        raise ProcessLookupError(errno.ESRCH, "has ended", f"process {pid}")
+    return folder_fd
 
 
 def send_signal(process_fd: int, signal: int) -> bool:

@@ -57,7 +57,7 @@ def launch(paths: Paths, spec: Spec, stdio_fds: tuple[int, ...], joined: tuple[i
     """
     container_dir = paths.container(spec.id)
     exact = limits.prepare(spec.ulimits)
-    joined_fd = -1 if joined is None else open_verified(*joined)
+    joined_fd = -1 if joined is None else pidfd.open_folder(*joined)
     joinable = cgroups.create(paths.cgroup, spec.id, pids_limit=spec.pids_limit, rules=_device_rules(spec))
     cgroup2 = joinable.unified_fd is not None
     made = outside.make(spec, container_dir, _shared_memory(spec, joined_fd), cgroup2=cgroup2)
@@ -83,21 +83,6 @@ def launch(paths: Paths, spec: Spec, stdio_fds: tuple[int, ...], joined: tuple[i
     sandbox.open_gate(ours, overlay_fd)
     os.close(overlay_fd)
     return born
-
-
-def open_verified(pid: int, started: int) -> int:
-    """Return the /proc folder of a process of the host, which is pinned by it, if it is the one that is meant.
-
-    By /proc and not by pidfd: we are in a PID namespace that has no number for it, but see the host's /proc.
-
-    Raises:
-        ProcessLookupError: it has ended.
-    """
-    folder_fd = os.open(f"/proc/{pid}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    if pidfd.start_time(pid) != started:
-        os.close(folder_fd)
-        raise ProcessLookupError(errno.ESRCH, "has ended", "joined container")
-    return folder_fd
 
 
 def _device_rules(spec: Spec) -> tuple[DeviceRule, ...] | None:

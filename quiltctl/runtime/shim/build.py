@@ -23,7 +23,7 @@ from quiltctl.paths import Paths
 from quiltctl.runtime import interpreter, limits, program, sandbox
 from quiltctl.runtime.lifecycle import lease, settle
 from quiltctl.runtime.lifecycle.failure import explain
-from quiltctl.runtime.linux import mounts, privileges, processes
+from quiltctl.runtime.linux import mounts, pidfd, privileges, processes
 from quiltctl.runtime.shim import birth, folder
 
 TYPE_CHECKING = False
@@ -119,9 +119,11 @@ def _connect(paths: Paths, endpoints: tuple[Endpoint, ...], born: birth.Born) ->
     """
     from quiltctl.runtime.network import attach
 
-    netns_fd = os.open(f"/proc/{born.host_pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    folder_fd = pidfd.open_folder(born.host_pid, born.started)
+    netns_fd = os.open("ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder_fd)
     attach.connect(paths, endpoints, netns_fd, way_out=routed(endpoints))
     os.close(netns_fd)
+    os.close(folder_fd)
     if any(endpoint.names for endpoint in endpoints):
         lease.tell_others(paths, open_to_write(paths), endpoints)
     sandbox.open_second_gate(born.gate)

@@ -20,8 +20,11 @@ NAME = "NAME"
 """Stands in a command line for the name of a container."""
 _CGROUP = "quilt-bench"
 # crun refuses hybrid cgroups whose v2 tree has controllers; in a mount namespace without that tree it sees v1 alone.
+# What podman keeps of networks outside its own root lies below /run and /var/lib: there it sees memory.
 _ALONE = """
 mount --make-rprivate /
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/lib
 [ -z "$(cat /sys/fs/cgroup/unified/cgroup.controllers 2>/dev/null)" ] || umount /sys/fs/cgroup/unified
 exec "$@"
 """
@@ -37,6 +40,9 @@ class Engine:
     """Run `true` to its end, and leave nothing."""
     start: Argv
     """Start a container that sleeps."""
+    run_wired: Argv | None
+    start_wired: Argv | None
+    """The same two with an address in the engine's default network, and a way out."""
     execute: Argv
     """Run `true` in a running container."""
     remove: Callable[[list[str]], Argv]
@@ -67,6 +73,7 @@ def quiltctl(command: str, scratch: Path, tar: Path) -> Engine:
 
     def close() -> None:
         agent.say([*base, "rm", "-f", "-a"])
+        agent.say([*base, "network", "prune", "-f"])
         agent.say([*base, "gc"])
         agent.stop()
 
@@ -75,6 +82,8 @@ def quiltctl(command: str, scratch: Path, tar: Path) -> Engine:
         agent=agent,
         run=[*base, "run", "--rm", *alone, "bench", "true"],
         start=[*base, "run", "-d", *alone, "--name", NAME, "bench", *SLEEP],
+        run_wired=[*base, "run", "--rm", "bench", "true"],
+        start_wired=[*base, "run", "-d", "--name", NAME, "bench", *SLEEP],
         execute=[*base, "exec", NAME, "true"],
         remove=lambda names: [*base, "rm", "-f", *names],
         list_running=[*base, "ps"],
@@ -90,8 +99,9 @@ def podman(scratch: Path, tar: Path) -> Engine:
     base = ["podman", "--root", str(scratch / "podman"), "--runroot", str(scratch / "podman-run")]
     base += ["--cgroup-manager", "cgroupfs", "--events-backend", "file"]
     # Its own defaults for limits cannot be set where the host's hard limits are lower.
-    alone = ["--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
-    alone += ["--log-driver", "k8s-file", "--cgroup-parent", f"/{_CGROUP}"]
+    usual = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
+    usual += ["--log-driver", "k8s-file", "--cgroup-parent", f"/{_CGROUP}"]
+    alone = ["--network", "none", *usual]
     agent.say([*base, "import", "--quiet", str(tar), "bench"])
 
     def monitors(names: list[str]) -> list[int]:
@@ -108,6 +118,8 @@ def podman(scratch: Path, tar: Path) -> Engine:
         agent=agent,
         run=[*base, "run", "--rm", *alone, "bench", "true"],
         start=[*base, "run", "-d", *alone, "--name", NAME, "bench", *SLEEP],
+        run_wired=[*base, "run", "--rm", *usual, "bench", "true"],
+        start_wired=[*base, "run", "-d", *usual, "--name", NAME, "bench", *SLEEP],
         execute=[*base, "exec", NAME, "true"],
         remove=lambda names: [*base, "rm", "-f", "-t", "0", *names],
         list_running=[*base, "ps"],
@@ -144,6 +156,8 @@ def crun(scratch: Path, tar: Path) -> Engine:
         agent=agent,
         run=[*base, "run", "--bundle", bundle("true", ["true"]), "bench-run"],
         start=[*base, "run", "--detach", "--bundle", bundle("sleep", SLEEP), NAME],
+        run_wired=None,
+        start_wired=None,
         execute=[*base, "exec", NAME, "true"],
         remove=lambda names: [*base, "delete", "--force", "--regex", f"^({'|'.join(names)})$"],
         list_running=None,

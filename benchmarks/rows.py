@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 ROWS = {
     "run": ("run --rm IMAGE true", "ms", 70),
     "run-d": ("run -d returns", "ms", 60),
+    "run-wired": ("run --rm IMAGE true, in the default network", "ms", 85),
+    "run-d-wired": ("run -d returns, in the default network", "ms", 75),
     "exec": ("exec C true", "ms", 35),
     "ps-1": ("ps, 1 running", "ms", 25),
     "ps-100": ("ps, 100 running", "ms", 28),
     "ps-500": ("ps, 500 running", "ms", 40),
     "inspect": ("inspect of one among 100", "ms", 25),
     "start-100": ("100 x run -d, 8 at a time", "ms", 4000),
+    "start-100-wired": ("100 x run -d, 8 at a time, in the default network", "ms", 4500),
     "rm-100": ("rm -f of 100 running, one command", "ms", 1000),
     "memory": ("memory of a monitor (PSS)", "MiB", 4),
     "query-list": ("query: state of 1,000 containers", "ms", 1),
@@ -57,6 +60,7 @@ def measure(engines: list[Engine], wanted: set[str], scratch: Path, *, repeat: i
     if "run-d" in wanted:
         _alternate(measured, "run-d", engines, repeat, lambda e, turn: named(e.start, f"bench{turn}"))
         _remove(engines, [f"bench{turn}" for turn in range(repeat)])
+    _in_a_network(measured, [engine for engine in engines if engine.run_wired is not None], wanted, repeat, rounds)
     if wanted & {"exec", "ps-1"}:
         _one_running(measured, engines, wanted, repeat)
     if wanted & {"start-100", "rm-100", "ps-100", "inspect", "memory"}:
@@ -69,6 +73,19 @@ def measure(engines: list[Engine], wanted: set[str], scratch: Path, *, repeat: i
             for ns in times:
                 measured.add(row, "quiltctl", ns)
     return measured
+
+
+def _in_a_network(measured: Measured, wired: list[Engine], wanted: set[str], repeat: int, rounds: int) -> None:
+    if "run-wired" in wanted:
+        _alternate(measured, "run-wired", wired, repeat, lambda engine, _: engine.run_wired)
+    if "run-d-wired" in wanted:
+        _alternate(measured, "run-d-wired", wired, repeat, lambda e, turn: named(e.start_wired or [], f"bench{turn}"))
+        _remove(wired, [f"bench{turn}" for turn in range(repeat)])
+    for _ in range(rounds if "start-100-wired" in wanted else 0):
+        for engine in wired:
+            ns = engine.agent.time([named(engine.start_wired or [], name) for name in HUNDRED], AT_ONCE)
+            measured.add("start-100-wired", engine.name, ns)
+        _remove(wired, HUNDRED)
 
 
 def _alternate(

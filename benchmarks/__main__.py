@@ -69,7 +69,7 @@ def busybox_tar(scratch: Path) -> Path:
     for folder in ("bin", "dev", "etc", "proc", "root", "sys", "tmp"):
         (tree / folder).mkdir(parents=True)
     shutil.copy(busybox, tree / "bin" / "busybox")
-    for applet in ("true", "sleep", "sh"):
+    for applet in ("true", "sleep", "sh", "dd", "httpd"):
         (tree / "bin" / applet).symlink_to("busybox")
     (tree / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     with tarfile.open(tar, "w") as archive:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmarks import queries
+from benchmarks import port, queries
 from benchmarks.engines import Engine, named
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ ROWS = {
     "inspect": ("inspect of one among 100", "ms", 25),
     "start-100": ("100 x run -d, 8 at a time", "ms", 4000),
     "start-100-wired": ("100 x run -d, 8 at a time, in the default network", "ms", 4500),
+    "port": (f"{port.MEGABYTES} MB from a published port", "ms", None),
     "rm-100": ("rm -f of 100 running, one command", "ms", 1000),
     "memory": ("memory of a monitor (PSS)", "MiB", 4),
     "query-list": ("query: state of 1,000 containers", "ms", 1),
@@ -86,6 +87,9 @@ def _in_a_network(measured: Measured, wired: list[Engine], wanted: set[str], rep
             ns = engine.agent.time([named(engine.start_wired or [], name) for name in HUNDRED], AT_ONCE)
             measured.add("start-100-wired", engine.name, ns)
         _remove(wired, HUNDRED)
+    if "port" in wanted:
+        for name, ns in port.measure(wired, repeat):
+            measured.add("port", name, ns)
 
 
 def _alternate(

@@ -250,7 +250,7 @@ def test_large_range_raises_the_limit_of_open_files() -> None:
             os.close(fd)
         error = refused(*wanted, port(1, 1), *(port(20000 + number, 1 + number) for number in range(100)))
         assert isinstance(error, errors.UsageError)
-        assert "they take 1001 sockets, and 9" in str(error)
+        assert "they take 1001 sockets, and " in str(error)
 
     alone(act)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PATIENCE_MS = 500
+_LEAST_PATIENCE_MS = 10
+"""With each file at which it is lost there is less of it: a hundred such files must not hold others up for a minute."""
 _MOST_PADDING = 1 << 20
 _MOST_FDS = 1 << 20
 _NO_FURTHER = 1 << 40
@@ -32,12 +34,13 @@ def write_all(files: Sequence[tuple[str, bytes]]) -> None:
     Raises:
         OSError: no process can be made.
     """
-    begin = 0
+    begin, patience_ms = 0, _PATIENCE_MS
     while begin < len(files):
-        begin += _write_some(files[begin:])
+        begin += _write_some(files[begin:], patience_ms)
+        patience_ms = max(patience_ms // 5, _LEAST_PATIENCE_MS)
 
 
-def _write_some(files: Sequence[tuple[str, bytes]]) -> int:
+def _write_some(files: Sequence[tuple[str, bytes]], patience_ms: int) -> int:
     """Have a new process write files. Returns how many are done with, that at which it got stuck included.
 
     The position in an empty file, which both share, is how many it has begun: to tell so costs nobody a wake-up.
@@ -53,7 +56,7 @@ def _write_some(files: Sequence[tuple[str, bytes]]) -> int:
     waiting.register(ended_fd, 0)  # POLLHUP comes unasked, poll(2)
     begun = -1
     try:
-        while not waiting.poll(_PATIENCE_MS):
+        while not waiting.poll(patience_ms):
             before, begun = begun, os.lseek(count_fd, 0, os.SEEK_CUR)
             if begun == before:
                 break

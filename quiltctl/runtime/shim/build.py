@@ -97,12 +97,17 @@ def _bear(paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int,
     endpoints = tuple(Endpoint(**facts) for facts in order["endpoints"])
     folder.prepare(paths.container(spec.id), spec, order["log_dir"], f"{paths.layers}/{spec.layers[-1]}", endpoints)
     born = birth.launch(paths, spec, stdio_fds, order["joined"])
+    unconnected: Exception | None = None
     if spec.network == "bridge":
-        # While it builds its root.
-        _connect(paths, endpoints, born)
+        try:
+            _connect(paths, endpoints, born)  # while it builds its root
+        except (OSError, QuiltError) as error:
+            unconnected = error  # it may have ended meanwhile, and then what it tells is the reason
     born.gate.close()
     with open(born.failure_fd, "rb") as file:
         told = file.read()
+    if not told and unconnected is not None:
+        raise unconnected
     if not told:
         return born
     failure = program.Failure(*marshal.loads(told))
@@ -151,9 +156,12 @@ def _do_without(
     """Begin again without a user namespace, where that was nobody's express wish and no file has its ids yet."""
     if not spec.userns_given and not settle.has_run(paths, spec.id):
         alone = {**order["spec"], "userns": "host", "uid_map": (), "gid_map": (), "fallback": str(error)}
+        from quiltctl.runtime.network import attach
         from quiltctl.runtime.tree import remove_tree
 
         try:
+            for fields in order["endpoints"]:
+                attach.detach(Endpoint(**fields))  # its wire may still be dying with the first attempt
             remove_tree(f"{paths.container(spec.id)}/upper")  # of a range that is given back
             _start_anew({**order, "spec": alone}, fds)
         except OSError as failed:

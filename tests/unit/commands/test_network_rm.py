@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
+    from quiltctl.db.containers import Container
     from quiltctl.db.networks import Network
     from quiltctl.model.endpoint import Endpoint
     from quiltctl.paths import Paths
@@ -47,10 +48,10 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     """Keep the host's own network out of it, and say what would have been done."""
     noted = Kernel()
 
-    def wire(_paths: Paths, _connection: sqlite3.Connection, endpoint: Endpoint, pid: int, _network: str) -> None:
-        noted.act("wire", endpoint.network, endpoint.ip, pid)
+    def wire(_paths: Paths, _connection: sqlite3.Connection, endpoint: Endpoint, container: Container) -> None:
+        noted.act("wire", endpoint.network, endpoint.ip, container.pid)
 
-    def unwire(_paths: Paths, _connection: sqlite3.Connection, endpoint: Endpoint, _network: str) -> None:
+    def unwire(_paths: Paths, _connection: sqlite3.Connection, endpoint: Endpoint, _container: Container) -> None:
         noted.act("unwire", endpoint.network, endpoint.ip)
 
     def guard(_paths: Paths, endpoints: list[Endpoint], allowed: tuple[str, ...] | None) -> None:
@@ -263,10 +264,10 @@ def test_connect_that_the_kernel_refuses_is_undone(
         (("--ip", "10.7.0.1"), "none that a container can have in 10.7.0.0/24"),
         (("--ip6", "fd00:8::9"), "none that a container can have in fd00:7::/64"),
         (("--ip", "fd00:7::9"), "none that a container can have in 10.7.0.0/24"),
-        (("--mac-address", "02:42:0a"), "cannot be the hardware address"),
-        (("--mac-address", "03:42:0a:00:00:09"), "cannot be the hardware address"),
-        (("--mac-address", "00:00:00:00:00:00"), "cannot be the hardware address"),
-        (("--alias", "a b"), "cannot be the name of a container"),
+        (("--mac-address", "02:42:0a"), "invalid hardware address"),
+        (("--mac-address", "03:42:0a:00:00:09"), "invalid hardware address"),
+        (("--mac-address", "00:00:00:00:00:00"), "invalid hardware address"),
+        (("--alias", "a b"), "cannot be the name of a network alias"),
     ],
 )
 def test_connect_refuses_what_cannot_be(

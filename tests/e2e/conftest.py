@@ -84,7 +84,7 @@ class Quilt:
             "tables": rules.splitlines(),
             "leases": [row["ip"] for row in leases],
             "ports": [str(row["host_port"]) for row in self.sql("SELECT host_port FROM published_ports")],
-            "tasks": [row["resource"] for row in self.sql("SELECT resource FROM cleanup_tasks WHERE type = 'network'")],
+            "tasks": [row["resource"] for row in self.sql("SELECT resource FROM open_cleanup WHERE type = 'network'")],
         }
 
     @staticmethod

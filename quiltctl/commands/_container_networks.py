@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quiltctl.db import leases, memberships, networks
+from quiltctl.db import lease_views, memberships, networks
 from quiltctl.db.document import decode
 from quiltctl.model.document import Keyed
 from quiltctl.model.subnet import parse_subnet
@@ -24,7 +24,7 @@ def network_settings(connection: sqlite3.Connection, container_id: str, spec: Sp
 
     The addresses at the top are those of its first network.
     """
-    endpoints = leases.endpoints_of(connection, container_id) if live else ()
+    endpoints = lease_views.endpoints_of(connection, container_id) if live else ()
     by_network = {endpoint.network: endpoint for endpoint in endpoints}
     found = Keyed()
     for member in memberships.of_container(connection, container_id):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from quiltctl.model.parameters import Parameter
     from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
+    from quiltctl.runtime.lifecycle.start import Run
 
 OPTIONS: tuple[Parameter, ...] = (
     Option(("--name",), "Give the container a name; without, it gets a random one.", metavar="NAME"),
@@ -172,10 +173,12 @@ def members_of(options: dict[str, Any]) -> tuple[Wanted, ...]:
     return network_options.members(options)
 
 
-def warn_of_fallback(reason: str) -> None:
-    """Say in one line that a container runs without the user namespace it should have had, if it does."""
-    if reason:
-        sys.stderr.write(f"Warning: root in this container is root of the host: {reason}\n")
+def warn(run: Run) -> None:
+    """Say in a line each that a container runs without the user namespace it should have had, and what else is so."""
+    if run.fallback:
+        sys.stderr.write(f"Warning: root in this container is root of the host: {run.fallback}\n")
+    if run.warning:
+        sys.stderr.write(f"Warning: {run.warning}\n")
 
 
 def write_cidfile(spec: Spec) -> None:

@@ -41,16 +41,16 @@ def command(paths: Paths, *, egress: list[str], dns_add: list[str], dns_drop: li
     from quiltctl.db.connection import open_to_write
     from quiltctl.runtime.lifecycle import update_network
 
-    policies: list[tuple[str, ...] | None] = []
+    policy = None
     if egress:
         from quiltctl.commands._network_egress import allowed
 
-        policies.append(allowed(egress))
+        policy = allowed(egress)
     added, dropped = update_network.servers(dns_add, "--dns-add"), update_network.servers(dns_drop, "--dns-drop")
     connection = open_to_write(paths)
     chosen = find_network(connection, network)
     if added or dropped:
         update_network.change_dns(connection, chosen, added, dropped)
-    for policy in policies:
+    if egress:
         update_network.change_egress(paths, connection, chosen, policy)
     return 0

@@ -86,12 +86,12 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     begun = start.create_and_start(paths, connection, spec, shim, streams, networking)
     if detach:
         run = begun.wait()
-        container_options.warn_of_fallback(run.fallback)
+        container_options.warn(run)
         sys.stdout.write(f"{run.container_id}\n")
         return 0
     # Imported while the container is being built, so for nothing.
     from quiltctl.runtime.lifecycle.attend import attend
 
     run = begun.wait(signals_fd)
-    container_options.warn_of_fallback(run.fallback)
+    container_options.warn(run)
     return attend(begun, run, signals_fd=signals_fd)

@@ -6,7 +6,7 @@ import sys
 
 from quiltctl import errors
 from quiltctl.commands import _parameters as shared
-from quiltctl.commands._container_options import warn_of_fallback
+from quiltctl.commands._container_options import warn
 from quiltctl.commands._many import each
 from quiltctl.model.parameters import Flag, Verb
 from quiltctl.runtime import relay
@@ -108,5 +108,5 @@ def _start(
         # Imported while the container is being built, so for nothing.
         from quiltctl.runtime.lifecycle.attend import attend
     run = begun.wait(signals_fd)
-    warn_of_fallback(run.fallback)
+    warn(run)
     return 0 if streams is None else attend(begun, run, signals_fd=signals_fd)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 
 from quiltctl import errors
-from quiltctl.model.document import decode, encode
-from quiltctl.model.endpoint import Endpoint, mac_of
+from quiltctl.model.document import encode
+from quiltctl.model.endpoint import mac_of
 from quiltctl.model.subnet import Address, parse_address, parse_subnet
 from quiltctl.model.value import Value
 
@@ -173,12 +173,12 @@ def _name_of(connection: sqlite3.Connection, container_id: str) -> str:
     return container_id[:12] if row is None else str(row[0])
 
 
-def activate(connection: sqlite3.Connection, container_id: str) -> None:
-    """Note that the container's program runs with its addresses."""
-    connection.execute(
+def activate(connection: sqlite3.Connection, container_id: str) -> int:
+    """Note that the container's program runs with its addresses. Returns how many were not active before."""
+    return connection.execute(
         "UPDATE network_allocations SET state = 'active' WHERE container_id = ? AND state = 'allocated'",
         (container_id,),
-    )
+    ).rowcount
 
 
 def release(
@@ -195,46 +195,14 @@ def release(
     )
 
 
-def endpoints_of(connection: sqlite3.Connection, container_id: str) -> tuple[Endpoint, ...]:
-    """Return what a container has in its networks now, in its order; empty when it has no lease."""
-    rows = connection.execute(
-        f"{_ENDPOINTS} WHERE a.container_id = ? AND a.state <> 'cleaned' ORDER BY m.position, a.id",
-        (container_id,),
+def release_leases(connection: sqlite3.Connection, lease_ids: Iterable[int], *, cleaned: bool) -> None:
+    """Return these addresses and their ports; the same as ``release`` for leases that are known."""
+    state, now = "cleaned" if cleaned else "cleanup_pending", time.time_ns()
+    connection.executemany(
+        "UPDATE network_allocations SET state = ?1, released_at = ?2"
+        " WHERE id = ?3 AND state <> 'cleaned' AND state <> ?1",
+        [(state, now, lease_id) for lease_id in lease_ids],
     )
-    return tuple(_endpoint(row) for row in rows)
-
-
-def endpoints(connection: sqlite3.Connection) -> tuple[Endpoint, ...]:
-    """Return what all containers have in their networks now."""
-    return tuple(_endpoint(row) for row in connection.execute(f"{_ENDPOINTS} WHERE a.state <> 'cleaned' ORDER BY a.id"))
-
-
-_ENDPOINTS = (
-    "SELECT a.id, a.container_id, n.name, n.bridge, n.subnet, n.gateway, coalesce(n.subnet6, ''),"
-    " coalesce(n.gateway6, ''), n.mtu, n.nat, n.internal, a.host_interface, a.interface, a.ip, coalesce(a.ip6, ''),"
-    " a.mac, a.ports, a.egress, n.id, n.names"
-    " FROM network_allocations AS a JOIN networks AS n ON n.id = a.network_id"
-    " LEFT JOIN network_memberships AS m ON m.container_id = a.container_id AND m.network_id = a.network_id"
-)
-
-
-def _endpoint(row: Sequence[Any]) -> Endpoint:
-    facts = dict(zip(Endpoint._fields, row, strict=True))
-    for flag in ("nat", "internal", "names"):
-        facts[flag] = bool(facts[flag])
-    facts["ports"] = tuple(decode(facts["ports"]))
-    facts["egress"] = None if facts["egress"] is None else tuple(decode(facts["egress"]))
-    return Endpoint(**facts)
-
-
-def stale(connection: sqlite3.Connection) -> list[str]:
-    """Return the ids of containers that have a lease and do not run, or are gone."""
-    rows = connection.execute(
-        "SELECT DISTINCT a.container_id FROM network_allocations AS a"
-        " LEFT JOIN containers AS c ON c.id = a.container_id"
-        " WHERE a.state <> 'cleaned' AND (c.id IS NULL OR c.state NOT IN ('starting', 'running', 'paused'))"
-    )
-    return [row[0] for row in rows]
 
 
 def forget_orphans(connection: sqlite3.Connection) -> None:

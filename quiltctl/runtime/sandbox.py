@@ -1,11 +1,10 @@
 """The first process of a container, from its clone to its exec.
 
 It is born in new user, mount, PID, UTS, IPC and network namespaces, as a sibling of the process that made it, and
-waits: real root outside maps its ids, and mounts what it could not. Then it is handed the overlay, becomes the root
-of its own namespace, and walks through ``contain``: its root file system, while its network is made outside, then its
-identity, then the program. The
-order is forced: a later step takes away what an earlier one needs. Nothing is imported on the way, since the
-interpreter's files are gone once the root has changed, and every failure is told over a pipe.
+waits: real root outside maps its ids, and mounts what it could not. Then it is handed the overlay, becomes the root of
+its own namespace, and walks through ``contain``: its root file system, while its network is made outside, then its
+identity, then the program. The order is forced: a later step takes away what an earlier one needs. Nothing is imported
+on the way, since the interpreter's files are gone once the root has changed, and every failure is told over a pipe.
 """
 
 from __future__ import annotations

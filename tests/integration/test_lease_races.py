@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from quiltctl.db import leases, networks
+from quiltctl.db import lease_views, networks
 from quiltctl.db.connection import open_to_read, open_to_write, transaction
 from quiltctl.runtime.lifecycle import create_network
 
@@ -104,7 +104,7 @@ def test_racing_leases_are_all_different(quilt_root: Paths) -> None:
     """192 leases by 16 processes, a third of them returned in between, of the 253 addresses of a /24."""
     with_network(quilt_root)
     assert race(quilt_root, LESSEE) == ["done"] * PROCESSES
-    found = leases.endpoints(open_to_read(quilt_root))
+    found = lease_views.endpoints(open_to_read(quilt_root))
     kept = PROCESSES * (ROUNDS - len(range(0, ROUNDS, 3)))
     assert (len(found), len({one.ip for one in found}), len({one.host_interface for one in found})) == (kept,) * 3
     ports = [(one["host_port"]) for endpoint in found for one in endpoint.ports]
@@ -115,7 +115,7 @@ def test_racing_for_a_port_has_one_winner(quilt_root: Paths) -> None:
     """Of sixteen that publish the same port one has it, and the others have no lease at all."""
     with_network(quilt_root)
     assert sorted(race(quilt_root, PORT_RACER)) == ["mine", *["taken"] * (PROCESSES - 1)]
-    assert len(leases.endpoints(open_to_read(quilt_root))) == 1
+    assert len(lease_views.endpoints(open_to_read(quilt_root))) == 1
 
 
 def test_racing_networks_are_apart(quilt_root: Paths) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -364,9 +365,8 @@ def _queue_up(
     lock_fd = os.open(f"{paths.root}/.names.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock_fd, fcntl.LOCK_EX)
     waiting = [begin(REFRESHER, paths.root, NETWORK, way) for way in ways]
-    inode = f":{os.fstat(lock_fd).st_ino} "
     deadline = time.monotonic() + 20
-    while _waiting_for(inode) < len(ways):
+    while _waiting_for(os.path.realpath(f"{paths.root}/.names.lock"), waiting) < len(ways):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.close(lock_fd)
@@ -378,10 +378,14 @@ def _queue_up(
     return counted
 
 
-def _waiting_for(inode: str) -> int:
-    """Return how many processes wait for the lock on a file (proc_locks(5))."""
-    with open("/proc/locks", encoding="ascii") as file:
-        return sum("-> FLOCK" in line and inode in line for line in file)
+def _waiting_for(lock: str, processes: list[subprocess.Popen[bytes]]) -> int:
+    """Return how many of these processes have the lock's file open, and so have come."""
+    count = 0
+    for process in processes:
+        with contextlib.suppress(OSError):
+            folder = f"/proc/{process.pid}/fd"
+            count += any(os.path.realpath(f"{folder}/{name}") == lock for name in os.listdir(folder))
+    return count
 
 
 def test_note_of_an_earlier_boot_counts_for_nobody(quilt_root: Paths, box: Callable[..., Box]) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import errno
 import os
 
-from quiltctl.db import leases, networks
+from quiltctl.db import lease_views, networks
+from quiltctl.db.connection import transaction
+from quiltctl.errors import QuiltError
 from quiltctl.model.endpoint import routed
 from quiltctl.runtime.linux import pidfd
 
@@ -31,7 +33,7 @@ def wire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, conta
     from quiltctl.runtime.lifecycle import refresh_names
     from quiltctl.runtime.network import attach
 
-    first = routed(leases.endpoints_of(connection, endpoint.container_id))
+    first = routed(lease_views.endpoints_of(connection, endpoint.container_id))
     is_way_out = first is not None and first.lease_id == endpoint.lease_id
     netns_fd = _open_namespace(container)
     try:
@@ -51,10 +53,25 @@ def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, con
     from quiltctl.runtime.network import attach, firewall
 
     attach.detach(endpoint)
-    rest = [one for one in leases.endpoints_of(connection, endpoint.container_id) if one.lease_id != endpoint.lease_id]
+    rest = [
+        one for one in lease_views.endpoints_of(connection, endpoint.container_id) if one.lease_id != endpoint.lease_id
+    ]
     _lead_out(container, routed(tuple(rest)))
     firewall.withdraw(paths, (endpoint,))
     refresh_names.refresh(paths, connection, [endpoint.network_id])
+
+
+def undo(paths: Paths, endpoints: Sequence[Endpoint]) -> str | None:
+    """Take away wires and rules of what came to nothing. Returns why something is left, if it is."""
+    from quiltctl.runtime.network import attach, firewall
+
+    try:
+        for endpoint in endpoints:
+            attach.detach(endpoint)
+        firewall.withdraw(paths, endpoints)
+    except (OSError, QuiltError) as error:
+        return str(error)
+    return None
 
 
 def _lead_out(container: Container, endpoint: Endpoint | None) -> None:
@@ -86,47 +103,20 @@ def _open_namespace(container: Container) -> int:
         os.close(folder_fd)
 
 
-def guard(paths: Paths, endpoints: Sequence[Endpoint], allowed: Sequence[str] | None) -> None:
-    """Put another egress policy in force for running containers, which have had that of these endpoints.
-
-    Raises:
-        HostLacks, KernelError: it cannot be.
-    """
-    from quiltctl.runtime.network import firewall
-
-    for endpoint in endpoints:
-        firewall.change_egress(paths, endpoint, None if allowed is None else tuple(allowed))
-
-
-def forget_rules(paths: Paths, connection: sqlite3.Connection, bridge: str) -> None:
-    """Take a network out of the firewall, and with the last one the tables themselves.
-
-    Raises:
-        KernelError: nft refuses.
-    """
-    from quiltctl.runtime.network import firewall
-
-    firewall.remove_networks(paths, [bridge])
-    remove_tables(paths, connection)
-
-
 def remove_tables(paths: Paths, connection: sqlite3.Connection) -> None:
     """Remove the tables of the firewall when there is no network.
 
-    One that is made in this very moment may lose its rules with them: who is there afterwards gets them again. Whoever
-    comes later finds none and makes them.
+    In a transaction, against the rule: the first network and its container must not come while they are removed, and
+    nobody else is kept waiting, since there is no network.
 
     Raises:
         KernelError: nft refuses.
     """
-    from quiltctl.runtime.network import firewall, repair
+    from quiltctl.runtime.network import firewall
 
-    if networks.list_all(connection):
-        return
-    firewall.remove(paths)
-    wires = networks.wires(connection)
-    if wires:
-        repair.repair(paths, wires, leases.endpoints(connection), dry_run=False)
+    with transaction(connection):
+        if not networks.list_all(connection):
+            firewall.remove(paths)
 
 
 def remove_bridge(bridge: str) -> None:

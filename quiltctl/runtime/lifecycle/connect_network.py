@@ -7,7 +7,7 @@ the wire is gone, so that nobody gets an address that still answers.
 from __future__ import annotations
 
 from quiltctl import errors
-from quiltctl.db import containers, leases, memberships, networks
+from quiltctl.db import cleanup, containers, lease_views, leases, memberships, networks
 from quiltctl.db.connection import transaction
 from quiltctl.model.document import decode
 from quiltctl.model.membership import Wanted, free_interface
@@ -51,12 +51,16 @@ def connect(
     try:
         apply_network.wire(paths, connection, endpoint, now)
     except (errors.QuiltError, OSError):
+        problem = apply_network.undo(paths, [endpoint])
         with transaction(connection):
             memberships.delete(connection, now.id, network.id)
-            leases.release(connection, now.id, network.id, cleaned=False)
+            leases.release_leases(connection, [endpoint.lease_id], cleaned=problem is None)
         raise
     with transaction(connection):
         leases.activate(connection, now.id)
+        ended = lease_views.endpoint(connection, endpoint.lease_id) is None
+    if ended:  # meanwhile: it is in the network when it starts again
+        apply_network.undo(paths, [endpoint])
 
 
 def disconnect(
@@ -65,14 +69,21 @@ def disconnect(
     """Take a container out of a network; when this returns, it cannot be reached there any more.
 
     Raises:
-        WrongState: it is not in it, and that is not ignored (``force``); or it is just being started.
+        WrongState: it is not in it, or its ports lead in there, and that is not ignored (``force``); or it is just
+            being started.
         NotFound: container or network have been removed meanwhile.
     """
     with transaction(connection):
         now, network = _still_there(connection, container, network)
         if now.state == "starting":
             raise errors.WrongState(f"cannot disconnect {now.name}: it is being started", hint="try again")
-        found = _endpoints(connection, now.id, network)
+        run = lease_views.endpoints_of_run(connection, now.id, now.generation)
+        found = [endpoint for endpoint in run if endpoint.network_id == network.id]
+        if any(endpoint.ports for endpoint in found) and not force:
+            raise errors.WrongState(
+                f"cannot disconnect {now.name} from {network.name}: its published ports lead in there",
+                hint="stop it first; with --force they lead nowhere until it is started again",
+            )
         containers.touch(connection, now.id)
         was_in = memberships.delete(connection, now.id, network.id)
         leases.release(connection, now.id, network.id, cleaned=False)
@@ -121,11 +132,9 @@ def _member(connection: sqlite3.Connection, container: Container, network: Netwo
 
 
 def _lease(paths: Paths, connection: sqlite3.Connection, network: Network, member: Membership, spec: Spec) -> Endpoint:
-    leases.lease(paths, connection, network, member, egress=lease.policy_of(spec, network))
-    return _endpoints(connection, member.container_id, network)[-1]
-
-
-def _endpoints(connection: sqlite3.Connection, container_id: str, network: Network) -> list[Endpoint]:
-    """Return what a container has in a network: more than one while an earlier wire could not be taken away."""
-    found = leases.endpoints_of(connection, container_id)
-    return sorted((one for one in found if one.network == network.name), key=lambda endpoint: endpoint.lease_id)
+    policy = lease.policy_of(spec, network)
+    leases.lease(paths, connection, network, member, egress=policy)
+    if policy is not None:
+        cleanup.plan(connection, member.container_id, "network", paths.nft_table)
+    found = lease_views.endpoints_of(connection, member.container_id)
+    return max((one for one in found if one.network_id == network.id), key=lambda endpoint: endpoint.lease_id)

@@ -33,11 +33,18 @@ def hold(
         return [], ()
     from quiltctl.runtime.network import ports
 
-    known = (networks.named(connection, word) or networks.get(connection, word) for word in references)
     try:
-        return ports.bind(spec.ports, ipv6=any(network is not None and network.subnet6 for network in known))
+        return ports.bind(spec.ports, ipv6=any(_has_ipv6(connection, reference) for reference in references))
     except errors.AddressInUse as error:
         raise _with_owner(connection, spec, error) from error
+
+
+def _has_ipv6(connection: sqlite3.Connection, reference: str) -> bool:
+    """Return whether a network has IPv6; one that is not there yet, or not at all, has not."""
+    try:
+        return networks.find(connection, reference).subnet6 is not None
+    except (errors.NotFound, errors.Ambiguous):
+        return False
 
 
 def _with_owner(connection: sqlite3.Connection, spec: Spec, error: errors.AddressInUse) -> errors.AddressInUse:

@@ -6,7 +6,7 @@ before the rows say that address and ports are free.
 
 from __future__ import annotations
 
-from quiltctl.db import cleanup, containers, leases, memberships, networks
+from quiltctl.db import cleanup, containers, lease_views, leases, memberships, networks
 from quiltctl.errors import QuiltError, UsageError
 from quiltctl.model.document import decode
 from quiltctl.runtime import liveness
@@ -37,6 +37,8 @@ def take(
     """
     if spec.network != "bridge":
         return (), ()
+    # What an end could not return is nobody's any more: ports are replaced, and what nobody leases gc takes out.
+    leases.release(connection, spec.id)
     servers: list[str] = []
     for member in memberships.of_container(connection, spec.id):
         network = networks.get(connection, member.network_id)
@@ -52,7 +54,7 @@ def take(
         raise UsageError(
             f"cannot publish ports of {spec.name}: its networks are internal", hint="add a network that is not"
         )
-    return leases.endpoints_of(connection, spec.id), tuple(dict.fromkeys(servers))
+    return lease_views.endpoints_of(connection, spec.id), tuple(dict.fromkeys(servers))
 
 
 def policy_of(spec: Spec, network: Network) -> tuple[str, ...] | None:
@@ -66,31 +68,66 @@ def policy_of(spec: Spec, network: Network) -> tuple[str, ...] | None:
 def withdraw(paths: Paths, connection: sqlite3.Connection, endpoints: Sequence[Endpoint]) -> str | None:
     """Take away what would outlive these, whose containers have ended. Returns what went wrong: then nothing is free.
 
-    That is what they have in the firewall; and their wires, where another container shares the network namespace, which
-    goes on then.
+    First their wires: a network namespace lives on where others share it, or have a socket of it. Then what they have
+    in the firewall, upon which those that still send would rely.
     """
+    if not endpoints:
+        return None
+    from quiltctl.runtime.network import attach
+
     filtered = [endpoint for endpoint in endpoints if endpoint.ports or endpoint.egress is not None]
-    shared = [endpoint for endpoint in endpoints if memberships.joined_by(connection, endpoint.container_id)]
     try:
+        attach.cut(endpoints)
+        for endpoint in endpoints:
+            if memberships.joined_by(connection, endpoint.container_id):
+                attach.detach(endpoint)
         if filtered:
             from quiltctl.runtime.network import firewall
 
             firewall.withdraw(paths, filtered)
-        if shared:
-            from quiltctl.runtime.network import attach
-
-            for endpoint in shared:
-                attach.detach(endpoint)
     except (OSError, QuiltError) as error:
         return str(error)
     return None
 
 
-def give_back(connection: sqlite3.Connection, container_id: str, problem: str | None) -> None:
-    """Return what a container that has ended had, within the caller's transaction; gc tries a ``problem`` again."""
-    leases.release(connection, container_id, cleaned=problem is None)
+def give_back(
+    connection: sqlite3.Connection, container_id: str, endpoints: Iterable[Endpoint], problem: str | None
+) -> None:
+    """Return what a container had, within the caller's transaction; gc tries a ``problem`` again."""
+    leases.release_leases(connection, (endpoint.lease_id for endpoint in endpoints), cleaned=problem is None)
     if problem is None:
         cleanup.complete(connection, container_id, "network")
+
+
+def catch_up(paths: Paths, connection: sqlite3.Connection, endpoints: Iterable[Endpoint]) -> None:
+    """Put policies in force that were changed while their container was started with these."""
+    for endpoint in endpoints:
+        now = lease_views.endpoint(connection, endpoint.lease_id)
+        if now is not None and now.egress != endpoint.egress:
+            enforce(paths, connection, endpoint)
+
+
+def enforce(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint) -> None:
+    """Bring the policy in force to what the lease has; ``endpoint`` has what is in force.
+
+    Others may change it at the same time: the row is read again afterwards, and whoever is last has seen it all.
+
+    Raises:
+        HostLacks, KernelError: it cannot be.
+    """
+    from quiltctl.runtime.network import firewall
+
+    in_force = endpoint
+    while True:
+        now = lease_views.endpoint(connection, endpoint.lease_id)
+        if now is None:  # it has ended meanwhile
+            firewall.withdraw(paths, [in_force])
+            return
+        firewall.change_egress(paths, in_force, now.egress)
+        in_force = now
+        again = lease_views.endpoint(connection, endpoint.lease_id)
+        if again is not None and again.egress == now.egress:
+            return
 
 
 def tell_others(paths: Paths, connection: sqlite3.Connection, endpoints: Iterable[Endpoint]) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from quiltctl.db.network_names import Member, Place
     from quiltctl.paths import Paths
 
+_LOCK_S = 5.0
+_LOOK_S = 0.003
 _MOST_BYTES = 64 << 10
 
 
@@ -42,7 +44,8 @@ def refresh(paths: Paths, connection: sqlite3.Connection, network_ids: Iterable[
         return
     lock_fd = os.open(f"{paths.root}/.names.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock_fd, fcntl.LOCK_EX)
+        if not _lock(lock_fd):
+            return
         if _has_been_done(lock_fd, wanted, came_at):
             return
         began_at = time.monotonic_ns()
@@ -51,6 +54,20 @@ def refresh(paths: Paths, connection: sqlite3.Connection, network_ids: Iterable[
         _note(lock_fd, wanted, began_at)
     finally:
         os.close(lock_fd)
+
+
+def _lock(lock_fd: int) -> bool:
+    """Wait for the lock, but not for ever: whoever holds it may have been stopped, and then gc will see to it."""
+    deadline = time.monotonic() + _LOCK_S
+    while True:
+        try:
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_S)
+        else:
+            return True
 
 
 def _has_been_done(lock_fd: int, wanted: Sequence[str], came_at: int) -> bool:

@@ -10,7 +10,7 @@ import os
 import time
 
 from quiltctl import errors
-from quiltctl.db import containers, leases
+from quiltctl.db import containers, lease_views
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import exit_record, liveness
@@ -48,13 +48,17 @@ def remove(paths: Paths, connection: sqlite3.Connection, chosen: Sequence[Contai
     cidfiles: dict[str, str] = {}
     removals: dict[str, Removal] = {}
     # What was killed just now has its addresses still; that of the others is free already.
-    endpoints = [
-        one for each in chosen if each.state in containers.LIVE for one in leases.endpoints_of(connection, each.id)
-    ]
-    problem = lease.withdraw(paths, connection, endpoints) if force else None
+    held = {
+        each.id: lease_views.endpoints_of_run(connection, each.id, each.generation)
+        for each in chosen
+        if force and each.state in containers.LIVE and not _alive(each)
+    }
+    endpoints = [endpoint for each in held.values() for endpoint in each]
+    problem = lease.withdraw(paths, connection, endpoints)
     with transaction(connection):
         for container in chosen:
-            removals[container.id] = _remove_row(paths, connection, container, cidfiles, problem, force=force)
+            lease.give_back(connection, container.id, held.get(container.id, ()), problem)
+            removals[container.id] = _remove_row(paths, connection, container, cidfiles, force=force)
     lease.tell_others(paths, connection, endpoints)
     problems = discard.discard_all(paths, connection, list(cidfiles)) if cidfiles else []
     for container_id, cidfile in cidfiles.items():
@@ -83,7 +87,6 @@ def _remove_row(
     connection: sqlite3.Connection,
     container: Container,
     cidfiles: dict[str, str],
-    problem: str | None,
     *,
     force: bool,
 ) -> Removal:
@@ -100,7 +103,6 @@ def _remove_row(
         )
     if now.state in containers.LIVE:
         _end_killed(paths, connection, now)
-        lease.give_back(connection, now.id, problem)
     cidfiles[now.id] = containers.cidfile_of(connection, now.id)
     containers.delete(connection, now.id, now.generation)
     return Removal(container)
@@ -108,7 +110,7 @@ def _remove_row(
 
 def _alive(container: Container) -> bool:
     """Return whether the shim lives: it was started anew since we killed the one we knew."""
-    return liveness.hold(container.shim_pid, container.shim_started, container.boot_id) is not None
+    return liveness.alive(container.shim_pid, container.shim_started, container.boot_id)
 
 
 def _end_killed(paths: Paths, connection: sqlite3.Connection, container: Container) -> None:

@@ -7,11 +7,15 @@ the task waits for gc.
 
 from __future__ import annotations
 
+import fcntl
+import os
+
 from quiltctl import errors
 from quiltctl.db import cleanup, containers, leases, memberships, networks
 from quiltctl.db.connection import transaction
 from quiltctl.runtime.lifecycle import apply_network
 from quiltctl.runtime.lifecycle.create_network import BRIDGE
+from quiltctl.runtime.network import firewall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,23 +41,36 @@ def remove_network(paths: Paths, connection: sqlite3.Connection, network: Networ
 
 
 def finish(paths: Paths, connection: sqlite3.Connection, network_id: str) -> str:
-    """Remove what is left of a network whose row is gone, and its tasks. Returns why it cannot be, or nothing."""
-    tasks = [task for task in cleanup.tasks_of(connection, network_id) if task.resource.startswith(BRIDGE)]
-    problem = ""
-    for task in tasks:
-        try:
-            bridge = task.resource.removeprefix(BRIDGE)
-            apply_network.forget_rules(paths, connection, bridge)
-            apply_network.remove_bridge(bridge)
-        except (errors.QuiltError, OSError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            problem = f"cannot remove the {task.resource}: {why}"
-            with transaction(connection):
-                cleanup.fail(connection, task.id, problem)
-    if tasks and not problem:
+    """Remove what is left of a network whose row is gone, and its tasks. Returns why it cannot be, or nothing.
+
+    Under a lock: once the task is done the bridge's name is free for another network, whose bridge nobody who is late
+    may take away.
+    """
+    lock_fd = os.open(f"{paths.root}/.networks.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock_fd, fcntl.LOCK_EX)
+        tasks = [task for task in cleanup.tasks_of(connection, network_id) if task.resource.startswith(BRIDGE)]
+        problems = [_finish(paths, connection, task) for task in tasks]
+    finally:
+        os.close(lock_fd)
+    return next((problem for problem in problems if problem), "")
+
+
+def _finish(paths: Paths, connection: sqlite3.Connection, task: cleanup.Task) -> str:
+    bridge = task.resource.removeprefix(BRIDGE)
+    try:
+        firewall.remove_networks(paths, [bridge])
+        apply_network.remove_tables(paths, connection)
+        apply_network.remove_bridge(bridge)
+    except (errors.QuiltError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        problem = f"cannot remove the {task.resource}: {why}"
         with transaction(connection):
-            cleanup.forget(connection, network_id)
-    return problem
+            cleanup.fail(connection, task.id, problem)
+        return problem
+    with transaction(connection):
+        cleanup.forget(connection, task.container_id)
+    return ""
 
 
 def _check_unused(connection: sqlite3.Connection, network: Network) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from quiltctl.db import cleanup, containers, id_ranges, leases
+from quiltctl.db import cleanup, containers, id_ranges, lease_views, leases
 from quiltctl.db.connection import open_to_write, transaction
 from quiltctl.runtime import exit_record
 from quiltctl.runtime.lifecycle import discard, lease, observe
@@ -29,8 +29,7 @@ def note_running(paths: Paths, spec: Spec, generation: int, *, pid: int, started
         if spec.fallback:
             id_ranges.give_back(connection, spec.id)
             containers.note_fallback(connection, spec.id, spec.fallback)
-        leases.activate(connection, spec.id)
-        return containers.move(
+        running = containers.move(
             connection,
             spec.id,
             generation,
@@ -40,6 +39,9 @@ def note_running(paths: Paths, spec: Spec, generation: int, *, pid: int, started
             pid_started=started,
             started_at=time.time_ns(),
         )
+        if running:
+            leases.activate(connection, spec.id)
+    return running
 
 
 def has_run(paths: Paths, container_id: str) -> bool:
@@ -51,7 +53,7 @@ def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.Quil
     """Write that the program did not come to run, and undo what was made for it; with --rm nothing stays."""
     connection = open_to_write(paths)
     discard.remove_cgroup(paths, spec.id)
-    endpoints = leases.endpoints_of(connection, spec.id)
+    endpoints = lease_views.endpoints_of_run(connection, spec.id, generation)
     problem = lease.withdraw(paths, connection, endpoints)
     with transaction(connection):
         failed = containers.move(
@@ -69,7 +71,7 @@ def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.Quil
             return
         containers.end_monitor(connection, spec.id, generation, "failed", observe.START_FAILED)
         cleanup.complete(connection, spec.id, "cgroup")
-        lease.give_back(connection, spec.id, problem)
+        lease.give_back(connection, spec.id, endpoints, problem)
         if spec.auto_remove:
             containers.delete(connection, spec.id, generation)
     lease.tell_others(paths, connection, endpoints)
@@ -94,8 +96,11 @@ def write_end(paths: Paths, connection: sqlite3.Connection, container: Container
 
     ``monitor`` is how its shim ended: completed, failed or aborted. Returns False when somebody was first.
     """
+    now = containers.get(connection, container.id)
+    if now is None or now.generation != container.generation or now.state not in containers.LIVE:
+        return False  # before anything is taken away from a run that has begun meanwhile
+    endpoints = lease_views.endpoints_of_run(connection, container.id, container.generation)
     problem = discard.remove_cgroup(paths, container.id)
-    endpoints = leases.endpoints_of(connection, container.id)
     unwithdrawn = lease.withdraw(paths, connection, endpoints)
     with transaction(connection):
         ended = containers.move(
@@ -115,7 +120,7 @@ def write_end(paths: Paths, connection: sqlite3.Connection, container: Container
         containers.end_monitor(connection, container.id, container.generation, monitor, container.exit_reason or "")
         if problem is None:
             cleanup.complete(connection, container.id, "cgroup")
-        lease.give_back(connection, container.id, unwithdrawn)
+        lease.give_back(connection, container.id, endpoints, unwithdrawn)
         if container.auto_remove:
             containers.delete(connection, container.id, container.generation)
     lease.tell_others(paths, connection, endpoints)

@@ -64,7 +64,7 @@ class Begun(Value):
             raise errors.KernelError(f"cannot start {self.spec.name}: it was interrupted before its program ran")
         answer = self.shim.hear_answer()
         if answer and answer[0] == "running":
-            return Run(self.spec.id, self.generation, int(answer[1]), int(answer[2]), answer[3])
+            return Run(self.spec.id, self.generation, int(answer[1]), int(answer[2]), *answer[3:])
         if answer:
             raise refusal_of(answer)
         raise self.give_up()
@@ -105,6 +105,8 @@ class Run(Value):
     pid_started: int
     fallback: str
     """Why it runs without a user namespace although it should have had one; empty if it has what it should."""
+    warning: str
+    """What else the user should know of it, or empty."""
 
 
 class Networking(Value):

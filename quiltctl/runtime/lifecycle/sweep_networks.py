@@ -6,7 +6,9 @@ before it makes anything, so what has no row then is nobody's.
 
 from __future__ import annotations
 
-from quiltctl.db import leases, networks
+import time
+
+from quiltctl.db import containers, lease_views, leases, networks
 from quiltctl.db.connection import transaction
 from quiltctl.errors import QuiltError
 from quiltctl.model.value import Value
@@ -15,11 +17,13 @@ from quiltctl.runtime.lifecycle import apply_network, lease
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from quiltctl.model.endpoint import Endpoint, Wire
     from quiltctl.paths import Paths
-    from quiltctl.runtime.network.listing import Found
+
+_PATIENCE_NS = 60_000_000_000
+"""How long a command may take to wire a container before gc does it."""
 
 
 class Mended(Value):
@@ -34,14 +38,14 @@ class Mended(Value):
 def sweep(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> Iterator[Mended]:
     """Mend what is wrong with leases, interfaces, bridges and the firewall, and yield each thing that was."""
     links = _links(paths)
-    found = _rules(paths) if links or networks.wires(connection) else None
-    yield from _stale_leases(paths, connection, dry_run=dry_run)
-    wires, endpoints = networks.wires(connection), leases.endpoints(connection)
+    yield from _leftovers(paths, connection, dry_run=dry_run)
+    yield from _unfinished(paths, connection, dry_run=dry_run)
+    wires, endpoints = networks.wires(connection), lease_views.endpoints(connection)
     yield from _orphan_links(links, wires, endpoints, dry_run=dry_run)
     if links:  # else they are in another network namespace, if there are any
         yield from _lost_wires(endpoints, dry_run=dry_run)
-    if found is not None and (links or not wires):
-        yield from _firewall(paths, connection, wires, endpoints, found, dry_run=dry_run)
+    if links or not wires:
+        yield from _firewall(paths, connection, dry_run=dry_run)
     if endpoints and not dry_run:
         lease.tell_others(paths, connection, endpoints)
 
@@ -58,35 +62,50 @@ def _is_numbered(name: str, prefix: str) -> bool:
     return name.startswith(prefix) and name[len(prefix) :].isdigit()
 
 
-def _rules(paths: Paths) -> Found | None:
-    """Return what is in the firewall, or None where there is no nft, and so nothing to mend."""
-    from quiltctl.runtime.network import repair
-
-    try:
-        return repair.look(paths)
-    except QuiltError:
-        return None
-
-
 def release(paths: Paths, connection: sqlite3.Connection, container_id: str) -> str:
-    """Return what a container that does not run still leases. Returns why that failed, or nothing."""
-    endpoints = leases.endpoints_of(connection, container_id)
-    problem = lease.withdraw(paths, connection, endpoints)
+    """Return what a container should not lease any more. Returns why that failed, or nothing."""
+    left = [endpoint for endpoint in lease_views.leftovers(connection) if endpoint.container_id == container_id]
+    return _release(paths, connection, container_id, left)
+
+
+def _release(paths: Paths, connection: sqlite3.Connection, container_id: str, left: Sequence[Endpoint]) -> str:
+    container = containers.get(connection, container_id)
+    if container is not None and container.state in containers.LIVE:
+        problem = apply_network.undo(paths, left)  # it runs, and has left these networks
+    else:
+        problem = lease.withdraw(paths, connection, left)
     with transaction(connection):
-        lease.give_back(connection, container_id, problem)
+        lease.give_back(connection, container_id, left, problem)
     return problem or ""
 
 
-def _stale_leases(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> Iterator[Mended]:
-    """Addresses and ports of containers that do not run: their end could not be written whole."""
-    for container_id in leases.stale(connection):
-        endpoints = leases.endpoints_of(connection, container_id)
-        problem = "" if dry_run else release(paths, connection, container_id)
-        for endpoint in endpoints:
+def _leftovers(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> Iterator[Mended]:
+    """Addresses and ports that should be free: an end, or a leaving, that could not be written whole."""
+    found = lease_views.leftovers(connection)
+    for container_id in dict.fromkeys(endpoint.container_id for endpoint in found):
+        left = [endpoint for endpoint in found if endpoint.container_id == container_id]
+        problem = "" if dry_run else _release(paths, connection, container_id, left)
+        for endpoint in left:
             yield Mended("lease", f"{endpoint.ip} in {endpoint.network}", "released", problem)
     if not dry_run:
         with transaction(connection):
             leases.forget_orphans(connection)
+
+
+def _unfinished(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> Iterator[Mended]:
+    """Containers that were put into a network, and whose wire was not made: the command was killed."""
+    for endpoint in lease_views.unfinished(connection, time.time_ns() - _PATIENCE_NS):
+        container = containers.get(connection, endpoint.container_id)
+        problem = ""
+        if container is not None and not dry_run:
+            try:
+                apply_network.undo(paths, [endpoint])
+                apply_network.wire(paths, connection, endpoint, container)
+                with transaction(connection):
+                    leases.activate(connection, endpoint.container_id)
+            except (QuiltError, OSError) as error:
+                problem = str(error)
+        yield Mended("lease", f"{endpoint.ip} in {endpoint.network}", "connected", problem)
 
 
 def _orphan_links(
@@ -128,20 +147,15 @@ def _lost_wires(endpoints: tuple[Endpoint, ...], *, dry_run: bool) -> Iterator[M
         yield Mended("bridge", lost.bridge, "restored", problem)
 
 
-def _firewall(
-    paths: Paths,
-    connection: sqlite3.Connection,
-    wires: tuple[Wire, ...],
-    endpoints: tuple[Endpoint, ...],
-    found: Found,
-    *,
-    dry_run: bool,
-) -> Iterator[Mended]:
+def _firewall(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> Iterator[Mended]:
     """Rules and elements too many and too few; without a network there is no table."""
     from quiltctl.runtime.network import repair
 
+    def rows() -> tuple[tuple[Wire, ...], tuple[Endpoint, ...]]:
+        return networks.wires(connection), lease_views.endpoints(connection)
+
     try:
-        phrases = repair.repair(paths, wires, endpoints, dry_run=dry_run, found=found)
+        phrases = repair.repair(paths, rows, dry_run=dry_run)
         if not dry_run:
             apply_network.remove_tables(paths, connection)
     except (QuiltError, OSError) as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers, leases, networks
+from quiltctl.db import cleanup, containers, lease_views, leases, networks
 from quiltctl.db.connection import transaction
 from quiltctl.model.document import decode
 from quiltctl.model.spec import Spec, spec_from
-from quiltctl.runtime.lifecycle import apply_network, lease
+from quiltctl.runtime.lifecycle import lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,13 +38,14 @@ def update(paths: Paths, connection: sqlite3.Connection, container: Container, a
             )
         containers.set_egress(connection, now.id, allowed)
         spec = Spec(**{**spec.to_dict(), "egress": allowed})
-        changes = [(old, _policy(connection, spec, old)) for old in leases.endpoints_of(connection, now.id)]
-        for old, policy in changes:
-            leases.set_egress(connection, now.id, policy, old.network_id)
-        if changes:
+        endpoints = lease_views.endpoints_of(connection, now.id)
+        for old in endpoints:
+            leases.set_egress(connection, now.id, _policy(connection, spec, old), old.network_id)
+        if endpoints:
             cleanup.plan(connection, now.id, "network", paths.nft_table)
-    for old, policy in changes:
-        apply_network.guard(paths, [old], policy)
+    if now.state != "starting":  # else whoever starts it sees to it, once it runs
+        for old in endpoints:
+            lease.enforce(paths, connection, old)
 
 
 def _policy(connection: sqlite3.Connection, spec: Spec, endpoint: Endpoint) -> tuple[str, ...] | None:

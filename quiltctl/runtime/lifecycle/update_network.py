@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers, leases, networks
+from quiltctl.db import cleanup, containers, lease_views, leases, networks
 from quiltctl.db.connection import transaction
 from quiltctl.model.document import decode, encode
 from quiltctl.model.spec import spec_from
 from quiltctl.model.subnet import parse_address
-from quiltctl.runtime.lifecycle import apply_network
+from quiltctl.runtime.lifecycle import lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,13 +67,16 @@ def change_egress(
         networks.change(connection, network.id, config=encode(config))
         changed = [
             endpoint
-            for endpoint in leases.endpoints(connection)
+            for endpoint in lease_views.endpoints(connection)
             if endpoint.network_id == network.id and _follows_network(connection, endpoint.container_id)
         ]
         for endpoint in changed:
             leases.set_egress(connection, endpoint.container_id, allowed, network.id)
             cleanup.plan(connection, endpoint.container_id, "network", paths.nft_table)
-    apply_network.guard(paths, changed, allowed)
+    for endpoint in changed:
+        container = containers.get(connection, endpoint.container_id)
+        if container is not None and container.state != "starting":  # else whoever starts it sees to it
+            lease.enforce(paths, connection, endpoint)
 
 
 def _config(connection: sqlite3.Connection, network: Network) -> dict[str, Any]:

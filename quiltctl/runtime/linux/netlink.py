@@ -159,6 +159,12 @@ def raise_link(index: int) -> Request:
     return Request(_RTM_NEWLINK, 0, _link(index), f"raise {index}")
 
 
+def lower_link(name: str) -> Request:
+    """Ask that an interface be down: 0.1 ms, where its deletion takes 20. One that is gone is tolerated."""
+    body = _link(0, _text(_IFLA_IFNAME, name), up=False)
+    return Request(_RTM_NEWLINK, 0, body, f"lower {name}", (errno.ENODEV,))
+
+
 def set_master(name: str, bridge_index: int) -> Request:
     """Ask that an interface be a port of a bridge."""
     body = _link(0, _text(_IFLA_IFNAME, name), _number(_IFLA_MASTER, bridge_index))
@@ -211,9 +217,8 @@ def _ask_device(socket: _socket.socket, question: int, name: str) -> int:
 
 
 def _link(index: int, *attributes: bytes, up: bool = True) -> bytes:
-    """Return struct ifinfomsg of an interface that shall be up, and its attributes."""
-    flags = _IFF_UP if up else 0
-    return struct.pack("=BxHiII", 0, 0, index, flags, flags) + b"".join(attributes)
+    """Return struct ifinfomsg of an interface that shall be up, or down, and its attributes."""
+    return struct.pack("=BxHiII", 0, 0, index, _IFF_UP if up else 0, _IFF_UP) + b"".join(attributes)
 
 
 def _attribute(kind: int, data: bytes) -> bytes:

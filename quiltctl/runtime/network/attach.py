@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from quiltctl.paths import Paths
 
 _DEFAULT_MTU = 1500
+_UNGUARDED = "there is no nft on this host: nothing keeps the container from the host's own services"
 
 
-def connect(paths: Paths, endpoints: Sequence[Endpoint], netns_fd: int, *, way_out: Endpoint | None) -> None:
+def connect(paths: Paths, endpoints: Sequence[Endpoint], netns_fd: int, *, way_out: Endpoint | None) -> str:
     """Bring a network namespace into the networks of these endpoints: bridge, wire, firewall, and then addresses.
 
     ``way_out`` is the one by which the default route goes. The inner end of a wire is raised last: what must not get
-    through the firewall finds no gap.
+    through the firewall finds no gap. Returns a warning where nothing keeps the networks apart, or nothing.
 
     Raises:
         OSError: the kernel refuses something; the filename says what.
@@ -39,11 +40,12 @@ def connect(paths: Paths, endpoints: Sequence[Endpoint], netns_fd: int, *, way_o
     host = netlink.open_socket()
     try:
         for endpoint in endpoints:
-            ensure_bridge(host, endpoint)
-        firewall.ensure(paths, endpoints)
+            _make_bridge(host, endpoint)
+        warning = "" if firewall.ensure(paths, endpoints) else _UNGUARDED
         for endpoint in endpoints:
-            inside = _add_wire(host, endpoint, netns_fd)
+            inside = _add_wire(host, endpoint, netns_fd)  # refused by what has the bridge's name and is none
             try:
+                _dress_bridge(host, endpoint)
                 firewall.admit(paths, endpoint)
                 index = netlink.index_of(inside, endpoint.interface)
                 netlink.ask(inside, _inside(endpoint, index, leads_out=endpoint is way_out))
@@ -51,6 +53,7 @@ def connect(paths: Paths, endpoints: Sequence[Endpoint], netns_fd: int, *, way_o
                 inside.close()
     finally:
         host.close()
+    return warning
 
 
 def _add_wire(host: _socket.socket, endpoint: Endpoint, netns_fd: int) -> _socket.socket:
@@ -71,9 +74,12 @@ def ensure_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> None:
 
     Whether an earlier one came to its end is not asked: what is there already is tolerated.
     """
+    _make_bridge(host, endpoint)
+    _dress_bridge(host, endpoint)
+
+
+def _dress_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> None:
     index = netlink.index_of(host, endpoint.bridge)
-    if index == 0:
-        index = _make_bridge(host, endpoint)
     requests = [netlink.add_address(index, endpoint.gateway, parse_subnet(endpoint.subnet, "subnet").prefix)]
     if endpoint.subnet6:
         requests.append(netlink.add_address(index, endpoint.gateway6, parse_subnet(endpoint.subnet6, "subnet").prefix))
@@ -87,7 +93,10 @@ def ensure_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> None:
     netlink.ask(host, requests)
 
 
-def _make_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> int:
+def _make_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> None:
+    """Make the bridge, unless there is something of its name."""
+    if netlink.index_of(host, endpoint.bridge):
+        return
     from quiltctl.runtime.network import routes
 
     subnets = [parse_subnet(text, "subnet") for text in (endpoint.subnet, endpoint.subnet6) if text]
@@ -100,7 +109,6 @@ def _make_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> int:
             )
     mtu = endpoint.mtu or netlink.mtu_of(host, routes.uplink()) or _DEFAULT_MTU
     netlink.ask(host, (netlink.add_bridge(endpoint.bridge, mac_of(endpoint.gateway), mtu),))
-    return netlink.index_of(host, endpoint.bridge)
 
 
 def _inside(endpoint: Endpoint, index: int, *, leads_out: bool) -> list[netlink.Request]:
@@ -157,6 +165,21 @@ def lead_out(endpoint: Endpoint, netns_fd: int) -> None:
         netlink.ask(inside, _ways_out(endpoint, netlink.index_of(inside, endpoint.interface)))
     finally:
         inside.close()
+
+
+def cut(endpoints: Sequence[Endpoint]) -> None:
+    """Let nothing through the wires of containers that have ended.
+
+    They die with their network namespaces, which may live on: a socket that was passed to somebody else is enough.
+
+    Raises:
+        OSError: the kernel refuses it.
+    """
+    host = netlink.open_socket()
+    try:
+        netlink.ask(host, [netlink.lower_link(endpoint.host_interface) for endpoint in endpoints])
+    finally:
+        host.close()
 
 
 def detach(endpoint: Endpoint) -> None:

@@ -28,10 +28,11 @@ def is_ready(paths: Paths, wire: Endpoint | Wire) -> bool:
     return nftables.has_element(paths.nft_table, "networks", ruleset.network_key(wire))
 
 
-def ensure(paths: Paths, endpoints: Sequence[Endpoint | Wire]) -> None:
+def ensure(paths: Paths, endpoints: Sequence[Endpoint | Wire]) -> bool:
     """Put the rules there, and the networks of these endpoints in; most often that has been done before.
 
-    Without nft an internal network, or one without NAT, is left without rules: nothing leads out of it.
+    Without nft an internal network, or one without NAT, is left without rules. It works, but nothing keeps it and the
+    host, or other networks, apart: then False is returned.
 
     Raises:
         HostLacks: there is no nft, and a network needs it.
@@ -39,7 +40,7 @@ def ensure(paths: Paths, endpoints: Sequence[Endpoint | Wire]) -> None:
     """
     new = [endpoint for endpoint in endpoints if not is_ready(paths, endpoint)]
     if not new:
-        return
+        return True
     table = paths.nft_table
     wanted = [element for endpoint in new for element in ruleset.of_network(endpoint)]
     bridges = {endpoint.bridge for endpoint in new}
@@ -53,6 +54,8 @@ def ensure(paths: Paths, endpoints: Sequence[Endpoint | Wire]) -> None:
     except errors.HostLacks:
         if any(endpoint.nat and not endpoint.internal for endpoint in new):
             raise
+        return False
+    return True
 
 
 def admit(paths: Paths, endpoint: Endpoint) -> None:

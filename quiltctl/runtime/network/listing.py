@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Found(Value):
-    """The elements there are, and how many rules each chain has, by its family and name."""
+    """The elements there are, and the fingerprints of the rules of each chain, by its family and name."""
 
     elements: tuple[Element, ...]
-    chains: dict[tuple[str, str], int]
+    chains: dict[tuple[str, str], list[str]]
 
 
 def read(table: str, *families: str) -> Found:
@@ -27,16 +27,16 @@ def read(table: str, *families: str) -> Found:
         KernelError: it refuses.
     """
     elements: list[Element] = []
-    chains: dict[tuple[str, str], int] = {}
+    chains: dict[tuple[str, str], list[str]] = {}
     for family in families:
         for item in _items(family, table):
             [(kind, facts)] = item.items()
             if kind in {"set", "map"}:
                 elements += [_element(family, facts["name"], entry) for entry in facts.get("elem", [])]
             elif kind == "chain":
-                chains[family, facts["name"]] = 0
+                chains[family, facts["name"]] = []
             elif kind == "rule":
-                chains[family, facts["chain"]] += 1
+                chains[family, facts["chain"]].append(facts.get("comment", ""))
     return Found(tuple(elements), chains)
 
 

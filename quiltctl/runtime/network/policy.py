@@ -6,7 +6,7 @@ that was leased to it. Upon that the other one relies: by this address, the ``in
 
 from __future__ import annotations
 
-from quiltctl.model.subnet import Address, parse_address
+from quiltctl.model.subnet import Address, parse_address, parse_subnet
 from quiltctl.runtime.network import ruleset
 from quiltctl.runtime.network.ruleset import Element
 
@@ -19,6 +19,7 @@ PREFIX = "only-"
 """What the names of these chains begin with; the name of the veth follows."""
 FRAMES = "frames"
 """The chain of the table ``bridge`` that leads to them."""
+FRAMES_RULES = ("iifname vmap @guarded",)
 _ICMP = {4: 1, 6: 58}
 
 
@@ -30,7 +31,7 @@ def bridge_base(table: str) -> str:
         # Before br_netfilter, whose priority is 0, hands frames to the table inet.
         f"add chain bridge {table} {FRAMES} {{ type filter hook prerouting priority -300; policy accept; }}",
     )
-    return "".join(f"{line}\n" for line in lines) + ruleset.rules("bridge", table, FRAMES, ("iifname vmap @guarded",))
+    return "".join(f"{line}\n" for line in lines) + ruleset.rules("bridge", table, FRAMES, FRAMES_RULES)
 
 
 def of_policy(endpoint: Endpoint) -> list[Element]:
@@ -78,10 +79,11 @@ def _frames(endpoint: Endpoint) -> list[str]:
         f"ip saddr {ip} accept",
     ]
     if endpoint.ip6:
-        address = parse_address(endpoint.ip6, "a container")
+        address, subnet6 = parse_address(endpoint.ip6, "a container"), parse_subnet(endpoint.subnet6, "a network")
         lines += [
             # RFC 4861, 4.4: it answers for no address but its own. The target follows 8 bytes into ICMPv6.
             f"icmpv6 type 136 @th,64,128 != {address.number:#034x} drop",
+            f"icmpv6 type {{ 133, 134, 135, 136, 137 }} ip6 daddr != {{ fe80::/10, ff02::/16, {subnet6} }} drop",
             f"ip6 saddr {address} accept",
             # From here the kernel asks whether a neighbour is still there, and tells which groups it listens to.
             "ip6 saddr fe80::/10 icmpv6 type { 133, 135, 136, 143 } accept",

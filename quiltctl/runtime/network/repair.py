@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from quiltctl import errors
 from quiltctl.model.value import Value
-from quiltctl.runtime.network import firewall, listing, policy, ruleset
+from quiltctl.runtime.network import firewall, policy, ruleset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from quiltctl.model.endpoint import Endpoint, Wire
     from quiltctl.paths import Paths
     from quiltctl.runtime.network.listing import Found
     from quiltctl.runtime.network.ruleset import Element
+
+    Rows = Callable[[], tuple[Sequence[Wire | Endpoint], Sequence[Endpoint]]]
 
 _PROTOCOLS = {str(number): name for name, number in ruleset.PROTOCOLS.items()}
 
@@ -45,63 +47,58 @@ class _Difference(Value):
         return script + "".join(policy.removal(table, *chain) for chain in self.old_chains if chain in found.chains)
 
 
-def repair(
-    paths: Paths,
-    networks: Sequence[Wire | Endpoint],
-    endpoints: Sequence[Endpoint],
-    *,
-    dry_run: bool,
-    found: Found | None = None,
-) -> list[str]:
-    """Bring the firewall to hold these networks and endpoints and no others; return a phrase for each thing mended.
+def repair(paths: Paths, rows: Rows, *, dry_run: bool) -> list[str]:
+    """Bring the firewall to hold the networks and endpoints of the rows and no others.
 
-    Nothing is taken for forgotten that came while we looked, if ``found``, from ``look``, is older than the endpoints:
-    who admits a container has its row already.
+    Returns a phrase for each thing mended. The firewall is listed before ``rows`` are read, each time: who admits a
+    container has its row already, so nothing is taken for forgotten that came meanwhile. Whose row goes while the
+    firewall is changed is taken out again.
 
     Raises:
         HostLacks: there is no nft, or the kernel cannot filter what a bridge passes on, and an endpoint needs it.
         KernelError: nft refuses.
     """
     table = paths.nft_table
+    phrases: list[str] = []
+    held: list[Endpoint] = []
+
+    def script(found: Found) -> str:
+        networks, endpoints = rows()
+        difference = _compare(found, networks, endpoints)
+        phrases[:], held[:] = difference.phrases(table), endpoints
+        if not phrases or dry_run:
+            return ""
+        for endpoint in endpoints:
+            _prepare(endpoint)
+        return difference.script(table, found)
+
     try:
-        difference = _compare(found or look(paths), networks, endpoints)
-        phrases = difference.phrases(table)
+        firewall.change(table, script, "inet", "bridge")
         if phrases and not dry_run:
-            for endpoint in endpoints:
-                _prepare(endpoint)
-            firewall.change(table, lambda found: difference.script(table, found), "inet", "bridge")
+            living = {endpoint.lease_id for endpoint in rows()[1]}
+            firewall.withdraw(paths, [endpoint for endpoint in held if endpoint.lease_id not in living])
     except errors.HostLacks:
-        if any(endpoint.ports or endpoint.egress is not None for endpoint in endpoints):
+        if any(endpoint.ports or endpoint.egress is not None for endpoint in rows()[1]):
             raise
         return []
     return phrases
-
-
-def look(paths: Paths) -> Found:
-    """Return what is in this root's tables.
-
-    Raises:
-        HostLacks: there is no nft.
-        KernelError: nft refuses.
-    """
-    return listing.read(paths.nft_table, "inet", "bridge")
 
 
 def _compare(found: Found, networks: Sequence[Wire | Endpoint], endpoints: Sequence[Endpoint]) -> _Difference:
     wanted = [element for wire in networks for element in ruleset.of_network(wire)]
     wanted += [element for endpoint in endpoints for element in firewall.elements_of(endpoint)]
     chains = {
-        (family, f"{policy.PREFIX}{endpoint.host_interface}"): (len(lines), endpoint)
+        (family, f"{policy.PREFIX}{endpoint.host_interface}"): (_fingerprints(lines), endpoint)
         for endpoint in endpoints
         for family, lines in policy.chains(endpoint).items()
     }
-    lacks_frames = found.chains.get(("bridge", policy.FRAMES)) != 1
+    lacks_frames = found.chains.get(("bridge", policy.FRAMES)) != _fingerprints(policy.FRAMES_RULES)
     wrong = {
         endpoint.host_interface: endpoint
         for chain, (rules, endpoint) in chains.items()
         if lacks_frames or found.chains.get(chain) != rules
     }
-    base = {("inet", name): len(lines) - 1 for name, lines in ruleset.CHAINS.items()}
+    base = {("inet", name): _fingerprints(lines) for name, (_, *lines) in ruleset.CHAINS.items()}
     is_used = bool(wanted or found.chains)
     return _Difference(
         old_elements=_without(found.elements, wanted),
@@ -110,6 +107,10 @@ def _compare(found: Found, networks: Sequence[Wire | Endpoint], endpoints: Seque
         wrong_policies=list(wrong.values()),
         wrong_base=is_used and any(found.chains.get(chain) != rules for chain, rules in base.items()),
     )
+
+
+def _fingerprints(lines: Iterable[str]) -> list[str]:
+    return [ruleset.fingerprint(line) for line in lines]
 
 
 def _prepare(endpoint: Endpoint) -> None:

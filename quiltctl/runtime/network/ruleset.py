@@ -8,6 +8,7 @@ the rules of a chain are written anew in the transaction that removes them.
 from __future__ import annotations
 
 import sys
+from binascii import crc32
 
 from quiltctl.model.subnet import Address, parse_address, parse_subnet
 from quiltctl.model.value import Value
@@ -58,7 +59,9 @@ CHAINS = {
     # A reset is believed in the midst of a connection too, and is not rationed as ICMP is (icmp_ratelimit, icmp(7)).
     "refuse": (
         "",
-        "icmpv6 type { 135, 136 } accept",
+        # Neighbours are asked for on the wire alone: further away it would be a message like any other (RFC 4861, 7.2).
+        "iifname . ip6 daddr @own6 icmpv6 type { 135, 136 } accept",
+        "ip6 daddr { fe80::/10, ff02::/16 } icmpv6 type { 135, 136 } accept",
         "meta l4proto 6 reject with tcp reset",
         "reject with icmpx admin-prohibited",
     ),
@@ -135,10 +138,15 @@ def base(table: str) -> str:
 
 
 def rules(family: str, table: str, chain: str, lines: Iterable[str]) -> str:
-    """Return the script that gives a chain these rules and no others."""
+    """Return the script that gives a chain these rules and no others, each with its fingerprint as its comment."""
     return f"flush chain {family} {table} {chain}\n" + "".join(
-        f"add rule {family} {table} {chain} {line}\n" for line in lines
+        f'add rule {family} {table} {chain} {line} comment "{fingerprint(line)}"\n' for line in lines
     )
+
+
+def fingerprint(line: str) -> str:
+    """Return what tells a rule from another one: nft lists rules in other words than those they were given in."""
+    return f"{crc32(line.encode()):08x}"
 
 
 def change(verb: str, table: str, elements: Iterable[Element]) -> str:

@@ -75,8 +75,8 @@ def _build(order: dict[str, Any], fds: tuple[int, ...], unready: OSError | None)
             raise unready
         if not order.get("guarded") and interpreter.is_within_reach(order["python"], spec.uid_map, spec.gid_map):
             _start_anew(order, fds)
-        born = _bear(paths, spec, order, fds[2:])
-        _announce(paths, spec, order["generation"], born, fds[1])
+        born, warning = _bear(paths, spec, order, fds[2:])
+        _announce(paths, spec, order, born, fds[1])
     except birth.NoUserNamespace as error:
         return _do_without(paths, spec, order, fds, error)
     except QuiltError as error:
@@ -84,23 +84,24 @@ def _build(order: dict[str, Any], fds: tuple[int, ...], unready: OSError | None)
     except OSError as error:
         failure = program.Failure("prepare", "kernel", error.errno or 0, str(error.filename or ""))
         return _give_up(paths, spec, order["generation"], explain(spec, failure))
-    return ("running", str(born.host_pid), str(born.started), spec.fallback)
+    return ("running", str(born.host_pid), str(born.started), spec.fallback, warning)
 
 
-def _bear(paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int, ...]) -> birth.Born:
-    """Return the first process once it has become the program.
+def _bear(paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int, ...]) -> tuple[birth.Born, str]:
+    """Return the first process once it has become the program, and what the user should be warned of.
 
     Raises:
         QuiltError: it has not; the error says why.
         NoUserNamespace, OSError: something could not be made.
     """
-    endpoints = tuple(Endpoint(**facts) for facts in order["endpoints"])
+    endpoints = _endpoints(order)
     folder.prepare(paths.container(spec.id), spec, order["log_dir"], f"{paths.layers}/{spec.layers[-1]}", endpoints)
     born = birth.launch(paths, spec, stdio_fds, order["joined"])
     unconnected: Exception | None = None
+    warning = ""
     if spec.network == "bridge":
         try:
-            _connect(paths, endpoints, born)  # while it builds its root
+            warning = _connect(paths, endpoints, born)  # while it builds its root
         except (OSError, QuiltError) as error:
             unconnected = error  # it may have ended meanwhile, and then what it tells is the reason
     born.gate.close()
@@ -109,15 +110,21 @@ def _bear(paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int,
     if not told and unconnected is not None:
         raise unconnected
     if not told:
-        return born
+        return born, warning
     failure = program.Failure(*marshal.loads(told))
     if spec.uid_map and failure.errno == errno.EPERM and failure.subject in _SHOWS_ALL:
         raise birth.NoUserNamespace(f"{_SHOWS_ALL[failure.subject]} has parts of it hidden on this host")
     raise explain(spec, failure)
 
 
-def _connect(paths: Paths, endpoints: tuple[Endpoint, ...], born: birth.Born) -> None:
+def _endpoints(order: dict[str, Any]) -> tuple[Endpoint, ...]:
+    return tuple(Endpoint(**facts) for facts in order["endpoints"])
+
+
+def _connect(paths: Paths, endpoints: tuple[Endpoint, ...], born: birth.Born) -> str:
     """Wire the first process to its networks, tell its neighbours, and then it that all is there.
+
+    Returns what the user should be warned of, or nothing.
 
     Raises:
         QuiltError, OSError: something could not be made.
@@ -126,23 +133,26 @@ def _connect(paths: Paths, endpoints: tuple[Endpoint, ...], born: birth.Born) ->
 
     folder_fd = pidfd.open_folder(born.host_pid, born.started)
     netns_fd = os.open("ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder_fd)
-    attach.connect(paths, endpoints, netns_fd, way_out=routed(endpoints))
+    warning = attach.connect(paths, endpoints, netns_fd, way_out=routed(endpoints))
     os.close(netns_fd)
     os.close(folder_fd)
     if any(endpoint.names for endpoint in endpoints):
         lease.tell_others(paths, open_to_write(paths), endpoints)
     sandbox.open_second_gate(born.gate)
+    return warning
 
 
-def _announce(paths: Paths, spec: Spec, generation: int, born: birth.Born, ready_fd: int) -> None:
+def _announce(paths: Paths, spec: Spec, order: dict[str, Any], born: birth.Born, ready_fd: int) -> None:
     """Write that the program runs, and tell the watch; if either cannot be, the program must not go on.
 
     Raises:
         KernelError: the container was removed meanwhile, or its shim is dead.
     """
-    if not settle.note_running(paths, spec, generation, pid=born.host_pid, started=born.started):
+    if not settle.note_running(paths, spec, order["generation"], pid=born.host_pid, started=born.started):
         os.kill(born.pid, _SIGKILL)
         raise KernelError(f"cannot start {spec.name}: the container was removed while it started")
+    if order["endpoints"]:
+        lease.catch_up(paths, open_to_write(paths), _endpoints(order))
     try:
         os.write(ready_fd, f"{os.getpid()} {born.pid}".encode())
     except BrokenPipeError as error:
@@ -160,8 +170,8 @@ def _do_without(
         from quiltctl.runtime.tree import remove_tree
 
         try:
-            for fields in order["endpoints"]:
-                attach.detach(Endpoint(**fields))  # its wire may still be dying with the first attempt
+            for endpoint in _endpoints(order):
+                attach.detach(endpoint)  # its wire may still be dying with the first attempt
             remove_tree(f"{paths.container(spec.id)}/upper")  # of a range that is given back
             _start_anew({**order, "spec": alone}, fds)
         except OSError as failed:

@@ -31,7 +31,7 @@ def test_missing_nft_is_an_error_only_where_it_is_needed(town: Any, published: C
     needing: tuple[Callable[[], object], ...] = (
         lambda: town.do(firewall.ensure, [endpoint]),
         lambda: town.do(firewall.admit, endpoint),
-        lambda: town.do(repair.repair, [], [endpoint], dry_run=False),
+        lambda: town.do(repair.repair, lambda: ([], [endpoint]), dry_run=False),
     )
     for needed in needing:
         with pytest.raises(errors.HostLacks, match="no program nft") as caught:
@@ -42,7 +42,7 @@ def test_missing_nft_is_an_error_only_where_it_is_needed(town: Any, published: C
     town.do(firewall.withdraw, [endpoint])
     town.do(firewall.remove_networks, [endpoint.bridge])
     town.do(firewall.remove)
-    assert town.do(repair.repair, [town.wire("open")], [], dry_run=False) == []
+    assert town.do(repair.repair, lambda: ([town.wire("open")], []), dry_run=False) == []
 
 
 def test_what_nft_refuses_is_said_in_its_words(town: Any) -> None:

@@ -47,7 +47,7 @@ def test_network_of_other_facts_replaces_that_of_its_bridge(town: Any) -> None:
     assert town.do(firewall.is_ready, town.wire("open"))
     assert not town.do(firewall.is_ready, old)
     listed = town.ruleset()
-    assert town.do(repair.repair, [town.wire("open"), town.wire("other")], [], dry_run=True) == []
+    assert town.do(repair.repair, lambda: ([town.wire("open"), town.wire("other")], []), dry_run=True) == []
     assert "10.77.0" not in listed
     assert "fd00:77" not in listed
 
@@ -93,11 +93,11 @@ def test_eight_may_do_it_at_once(town: Any, published: Callable[..., Any]) -> No
     for endpoint in endpoints:
         town.attach(endpoint)
     assert in_parallel(town, *[lambda: town.do(firewall.ensure, networks)] * 8) == []
-    assert town.do(repair.repair, networks, [], dry_run=True) == []
+    assert town.do(repair.repair, lambda: (networks, []), dry_run=True) == []
     assert in_parallel(town, *(lambda e=e: town.do(firewall.admit, e) for e in endpoints)) == []
-    assert town.do(repair.repair, networks, endpoints, dry_run=True) == []
+    assert town.do(repair.repair, lambda: (networks, endpoints), dry_run=True) == []
     assert in_parallel(town, *(lambda e=e: town.do(firewall.withdraw, [e]) for e in endpoints)) == []
-    assert town.do(repair.repair, networks, [], dry_run=True) == []
+    assert town.do(repair.repair, lambda: (networks, []), dry_run=True) == []
 
 
 def test_number_of_rules_is_that_of_no_container(town: Any, published: Callable[..., Any]) -> None:
@@ -127,7 +127,7 @@ def test_withdrawal_may_be_repeated(town: Any, published: Callable[..., Any]) ->
     town.start(2, ports=ports, egress=one.egress)
     town.do(firewall.withdraw, [one, two])
     town.do(firewall.withdraw, [one, two])
-    assert town.do(repair.repair, [town.wire("open")], [], dry_run=True) == []
+    assert town.do(repair.repair, lambda: ([town.wire("open")], []), dry_run=True) == []
     town.do(firewall.remove)
     town.do(firewall.withdraw, [one, two])
     town.do(firewall.remove)
@@ -141,7 +141,7 @@ def test_withdrawal_leaves_what_is_another_s(town: Any, published: Callable[...,
     town.start(3, ports=(published(8080, 80),))
     town.do(firewall.withdraw, [old])
     new = town.endpoint(3, ports=(published(8080, 80),))
-    assert town.do(repair.repair, [town.wire("open")], [new], dry_run=True) == []
+    assert town.do(repair.repair, lambda: ([town.wire("open")], [new]), dry_run=True) == []
 
 
 def test_network_that_is_removed_is_forgotten(town: Any) -> None:
@@ -150,7 +150,7 @@ def test_network_that_is_removed_is_forgotten(town: Any) -> None:
     town.do(firewall.ensure, networks)
     for _ in range(2):
         town.do(firewall.remove_networks, [town.bridge("open"), town.bridge("inner")])
-    assert town.do(repair.repair, [town.wire("other")], [], dry_run=True) == []
+    assert town.do(repair.repair, lambda: ([town.wire("other")], []), dry_run=True) == []
 
 
 @pytest.fixture
@@ -178,11 +178,11 @@ def test_repair_adds_and_removes(town: Any, harm: tuple[list[Wire], list[Endpoin
     tag = town.bridge("open")[1:-2]
     expected = sorted(phrase.format(tag) for phrase in HARM)
     before = town.ruleset()
-    assert sorted(town.do(repair.repair, *harm, dry_run=True)) == expected
+    assert sorted(town.do(repair.repair, lambda: harm, dry_run=True)) == expected
     assert town.ruleset() == before
-    assert sorted(town.do(repair.repair, *harm, dry_run=False)) == expected
+    assert sorted(town.do(repair.repair, lambda: harm, dry_run=False)) == expected
     assert f"only-{town.endpoint(3).host_interface} " not in town.ruleset()
-    assert town.do(repair.repair, *harm, dry_run=False) == []
+    assert town.do(repair.repair, lambda: harm, dry_run=False) == []
 
 
 def test_repair_leaves_what_came_while_it_looked(
@@ -193,13 +193,39 @@ def test_repair_leaves_what_came_while_it_looked(
     town.attach(late)
 
     def come_between(paths: Paths) -> None:
-        found = repair.look(paths)
-        firewall.admit(paths, late)
-        repair.repair(paths, *harm, dry_run=False, found=found)
+        def rows() -> tuple[list[Wire], list[Endpoint]]:
+            firewall.admit(paths, late)
+            return harm
+
+        repair.repair(paths, rows, dry_run=False)
 
     town.do(come_between)
     networks, endpoints = harm
-    assert town.do(repair.repair, networks, [*endpoints, late], dry_run=True) == []
+    assert town.do(repair.repair, lambda: (networks, [*endpoints, late]), dry_run=True) == []
+
+
+def test_repair_takes_out_who_ended_while_it_worked(
+    town: Any, harm: tuple[list[Wire], list[Endpoint]], published: Callable[..., Any]
+) -> None:
+    """A container whose row has gone since the rows were read has nothing in the firewall afterwards."""
+    gone = town.endpoint(4, ports=(published(9090, 90),), egress=())
+    town.attach(gone)
+    answers = [(harm[0], [*harm[1], gone]), harm]
+    town.do(repair.repair, lambda: answers.pop(0) if len(answers) > 1 else answers[0], dry_run=False)
+    assert "9090" not in town.ruleset()
+    assert f"only-{gone.host_interface} " not in town.ruleset()
+
+
+def test_repair_sees_a_policy_that_says_something_else(town: Any) -> None:
+    """As many rules, but others: an update that was cut short between the row and the firewall."""
+    old, new = (town.endpoint(2, egress=(text,)) for text in ("10.0.0.0/8", "198.51.100.0/24"))
+    town.attach(old)
+    town.do(firewall.ensure, [old])
+    town.do(firewall.admit, old)
+    rows = ([town.wire("open")], [new])
+    assert town.do(repair.repair, lambda: rows, dry_run=False) == [f"egress of {new.host_interface}"]
+    assert ("198.51.100.0-" in town.ruleset(), "10.0.0.0-" in town.ruleset()) == (True, False)
+    assert town.do(repair.repair, lambda: rows, dry_run=False) == []
 
 
 def test_flushed_rules_are_restored(town: Any, netns: ModuleType, published: Callable[..., Any]) -> None:
@@ -212,7 +238,7 @@ def test_flushed_rules_are_restored(town: Any, netns: ModuleType, published: Cal
     assert town.outside.fetch(netns.HOST, 8080) == "refused"
     town.do(firewall.ensure, [town.endpoint(3)])
     assert town.do(firewall.is_ready, endpoint)
-    town.do(repair.repair, [town.wire("open")], [endpoint], dry_run=False)
+    town.do(repair.repair, lambda: ([town.wire("open")], [endpoint]), dry_run=False)
     assert town.outside.fetch(netns.HOST, 8080) == f"web {netns.OUTSIDE}"
     assert container.fetch(netns.OUTSIDE, 9) == "refused"
 
@@ -223,16 +249,16 @@ def test_flushed_chains_are_found(town: Any, published: Callable[..., Any]) -> N
     town.start(2, ports=endpoint.ports, egress=())
     table = town.do(lambda paths: paths.nft_table)
     town.host.run("nft", f"flush chain inet {table} forward; flush chain bridge {table} frames")
-    said = town.do(repair.repair, [town.wire("open")], [endpoint], dry_run=False)
+    said = town.do(repair.repair, lambda: ([town.wire("open")], [endpoint]), dry_run=False)
     assert said == [f"rules of table {table}", f"egress of {endpoint.host_interface}"]
-    assert town.do(repair.repair, [town.wire("open")], [endpoint], dry_run=False) == []
+    assert town.do(repair.repair, lambda: ([town.wire("open")], [endpoint]), dry_run=False) == []
 
 
 def test_repair_survives_the_end_of_a_container(town: Any, published: Callable[..., Any]) -> None:
     """One that ends while we look has no veth any more: that is left to the next repair."""
     endpoint = town.endpoint(2, ports=(published(8080, 80),), egress=())
-    assert town.do(repair.repair, [town.wire("open")], [endpoint], dry_run=False)
-    assert town.do(repair.repair, [town.wire("open")], [], dry_run=False) == [
+    assert town.do(repair.repair, lambda: ([town.wire("open")], [endpoint]), dry_run=False)
+    assert town.do(repair.repair, lambda: ([town.wire("open")], []), dry_run=False) == [
         "port 8080/tcp",
         f"egress of {endpoint.host_interface}",
     ]
@@ -240,7 +266,7 @@ def test_repair_survives_the_end_of_a_container(town: Any, published: Callable[.
 
 def test_repair_without_anything_makes_nothing(town: Any) -> None:
     """Where there is no network, there are no rules."""
-    assert town.do(repair.repair, [], [], dry_run=False) == []
+    assert town.do(repair.repair, lambda: ([], []), dry_run=False) == []
     assert town.ruleset() == ""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from quiltctl.db import cleanup, containers, leases, memberships, networks
+from quiltctl.db import cleanup, containers, lease_views, leases, memberships, networks
 from quiltctl.db.connection import transaction
 from quiltctl.db.memberships import Membership
 from quiltctl.errors import Conflict, NotFound, UsageError, WrongState
@@ -215,7 +215,7 @@ def test_connect_of_a_stopped_container(call: Call, database: sqlite3.Connection
         (0, "eth0", "10.7.0.9", None, None, '["w", "www"]'),
         (1, "eth1", None, None, "02:42:0a:00:00:09", "[]"),
     ]
-    assert (leases.endpoints(database), kernel.done) == ((), [])
+    assert (lease_views.endpoints(database), kernel.done) == ((), [])
     assert events(database) == ["connect app", "connect back"]
 
 
@@ -226,7 +226,7 @@ def test_connect_of_a_running_container(call: Call, database: sqlite3.Connection
     call("network_connect", "--ip6", "fd00:7::00ff", "app", "web")
     call("network_connect", "back", "web")
     assert kernel.done == [("wire", "app", "10.7.0.2", 4242), ("wire", "back", "10.8.0.2", 4242)]
-    found = leases.endpoints_of(database, web)
+    found = lease_views.endpoints_of(database, web)
     assert [(one.interface, one.ip, one.ip6, one.egress) for one in found] == [
         ("eth0", "10.7.0.2", "fd00:7::ff", None),
         ("eth1", "10.8.0.2", "", ("10.0.0.0/8",)),
@@ -240,7 +240,7 @@ def test_connect_keeps_a_policy_of_the_containers_own(call: Call, database: sqli
     """What the container was made with goes before what the network says."""
     web = make("web", "running", network="bridge", egress=())
     call("network_connect", "back", "web")
-    assert [one.egress for one in leases.endpoints_of(database, web)] == [()]
+    assert [one.egress for one in lease_views.endpoints_of(database, web)] == [()]
 
 
 @pytest.mark.usefixtures("app")
@@ -322,7 +322,7 @@ def test_disconnect_returns_the_address_after_the_wire(
     call("network_connect", "back", "web")
     assert call("network_disconnect", "app", "web") == 0
     assert kernel.done[2:] == [("unwire", "app", "10.7.0.2")]
-    assert [one.network for one in leases.endpoints_of(database, web)] == ["back"]
+    assert [one.network for one in lease_views.endpoints_of(database, web)] == ["back"]
     call("network_connect", "app", "web")
     assert [row[:2] for row in facts(database, web)] == [(1, "eth1"), (2, "eth0")]
     assert events(database) == ["connect app", "connect back", "disconnect app", "connect app"]
@@ -383,7 +383,7 @@ def test_connect_beside_a_wire_that_is_left_makes_a_new_one(
         ("unwire", "app", "10.7.0.2"),
         ("unwire", "app", "10.7.0.3"),
     ]
-    assert leases.endpoints(database) == ()
+    assert lease_views.endpoints(database) == ()
 
 
 @pytest.mark.usefixtures("app")
@@ -430,7 +430,7 @@ def test_change_of_egress_reaches_who_runs(
     change_egress(quilt_root, database, app, ())
     assert config(database, app)["egress"] == []
     assert kernel.done == [("guard", "10.7.0.2", ())]
-    found = {(one.network, one.ip): one.egress for one in leases.endpoints(database)}
+    found = {(one.network, one.ip): one.egress for one in lease_views.endpoints(database)}
     assert found == {
         ("app", "10.7.0.2"): (),
         ("app", "10.7.0.3"): ("10.1.0.0/16",),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from quiltctl import errors
-from quiltctl.db import containers, leases, networks
+from quiltctl.db import containers, lease_views, leases, networks
 from quiltctl.model.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def test_endpoint_is_lease_and_network(
     back = network(2, subnet6="fd00::/64", gateway6="fd00::1", internal=1)
     lease(1, back, egress=("10.0.0.0/8",))
     lease(1, app, ports=(port(80),))
-    first, second = leases.endpoints_of(connection, f"{1:064x}")
+    first, second = lease_views.endpoints_of(connection, f"{1:064x}")
     assert first.to_dict().items() >= {
         "lease_id": 1, "container_id": f"{1:064x}", "network": "n2", "bridge": "b2", "subnet": "10.2.0.0/24",
         "gateway": "10.2.0.1", "subnet6": "fd00::/64", "gateway6": "fd00::1", "mtu": 0, "nat": True, "internal": True,
@@ -148,7 +148,7 @@ def test_endpoint_is_lease_and_network(
         "eth1",
     )
     assert (second.ports, second.egress, second.mtu) == ((port(80),), None, 1400)
-    assert leases.endpoints(connection) == (first, second)
+    assert lease_views.endpoints(connection) == (first, second)
 
 
 def test_interfaces_never_have_a_name_again(connection: sqlite3.Connection, network: Make, lease: Lease) -> None:
@@ -157,7 +157,7 @@ def test_interfaces_never_have_a_name_again(connection: sqlite3.Connection, netw
     names = set()
     for number in range(1, 4):
         lease(number, app)
-        names |= {one.host_interface for one in leases.endpoints(connection)}
+        names |= {one.host_interface for one in lease_views.endpoints(connection)}
         leases.release(connection, f"{number:064x}")
         containers.delete(connection, f"{number:064x}", 0)
     assert len(names) == 3
@@ -238,7 +238,7 @@ def test_release_of_one_network_leaves_the_others(connection: sqlite3.Connection
     lease(1, app)
     lease(1, back)
     leases.release(connection, f"{1:064x}", app.id)
-    assert [one.network for one in leases.endpoints_of(connection, f"{1:064x}")] == ["n2"]
+    assert [one.network for one in lease_views.endpoints_of(connection, f"{1:064x}")] == ["n2"]
 
 
 def test_egress_is_set_by_one_network_or_all(connection: sqlite3.Connection, network: Make, lease: Lease) -> None:
@@ -248,8 +248,8 @@ def test_egress_is_set_by_one_network_or_all(connection: sqlite3.Connection, net
     lease(1, back)
     lease(2, app)
     leases.set_egress(connection, f"{1:064x}", (), app.id)
-    assert [one.egress for one in leases.endpoints(connection)] == [(), None, None]
+    assert [one.egress for one in lease_views.endpoints(connection)] == [(), None, None]
     leases.set_egress(connection, f"{1:064x}", ("10.0.0.0/8",))
-    assert [one.egress for one in leases.endpoints(connection)] == [("10.0.0.0/8",), ("10.0.0.0/8",), None]
+    assert [one.egress for one in lease_views.endpoints(connection)] == [("10.0.0.0/8",), ("10.0.0.0/8",), None]
     leases.set_egress(connection, f"{1:064x}", None)
-    assert [one.egress for one in leases.endpoints(connection)] == [None, None, None]
+    assert [one.egress for one in lease_views.endpoints(connection)] == [None, None, None]

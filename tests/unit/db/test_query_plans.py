@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers, id_ranges, leases, memberships, monitors, networks
+from quiltctl.db import cleanup, containers, id_ranges, lease_views, leases, memberships, monitors, networks
 
 if TYPE_CHECKING:
     import sqlite3
@@ -125,7 +125,7 @@ def test_life_of_an_address_scans_nothing(
         memberships.joined_by(connection, container_id)
         leases.lease(quilt_root, connection, app, member, ports=(port,))
         leases.activate(connection, container_id)
-        leases.endpoints_of(connection, container_id)
+        lease_views.endpoints_of(connection, container_id)
         leases.of_network(connection, app.id)
         leases.port_owner(connection, "tcp", "10.0.0.1", 80)
         leases.set_egress(connection, container_id, ())

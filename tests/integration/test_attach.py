@@ -15,7 +15,7 @@ from quiltctl import errors
 from quiltctl.model.endpoint import Endpoint, mac_of
 from quiltctl.paths import Paths
 from quiltctl.runtime.linux import netlink, processes
-from quiltctl.runtime.network import attach
+from quiltctl.runtime.network import attach, detach
 
 if TYPE_CHECKING:
     import _socket
@@ -245,8 +245,8 @@ def test_detach_takes_the_wire_away(make_namespace: Callable[[], int]) -> None:
     netns_fd = make_namespace()
     wire = endpoint()
     attach.connect(PATHS, [wire], netns_fd, way_out=wire)
-    attach.detach(wire)
-    attach.detach(wire)
+    detach.detach(wire)
+    detach.detach(wire)
     assert ("quilt-2" in Seen().links, "eth0" in seen_inside(netns_fd).links) == (False, False)
 
 

@@ -50,9 +50,9 @@ def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, con
         OSError: the kernel refuses it.
     """
     from quiltctl.runtime.lifecycle import refresh_names
-    from quiltctl.runtime.network import attach, firewall
+    from quiltctl.runtime.network import detach, firewall
 
-    attach.detach(endpoint)
+    detach.detach(endpoint)
     rest = [
         one for one in lease_views.endpoints_of(connection, endpoint.container_id) if one.lease_id != endpoint.lease_id
     ]
@@ -63,11 +63,11 @@ def unwire(paths: Paths, connection: sqlite3.Connection, endpoint: Endpoint, con
 
 def undo(paths: Paths, endpoints: Sequence[Endpoint]) -> str | None:
     """Take away wires and rules of what came to nothing. Returns why something is left, if it is."""
-    from quiltctl.runtime.network import attach, firewall
+    from quiltctl.runtime.network import detach, firewall
 
     try:
         for endpoint in endpoints:
-            attach.detach(endpoint)
+            detach.detach(endpoint)
         firewall.withdraw(paths, endpoints)
     except (OSError, QuiltError) as error:
         return str(error)

@@ -12,6 +12,7 @@ from quiltctl import errors
 from quiltctl.db import containers
 from quiltctl.runtime.lifecycle import observe, settle
 from quiltctl.runtime.linux import pidfd
+from quiltctl.runtime.network import detach  # noqa: F401 (what the end needs, loaded while nobody waits)
 from quiltctl.runtime.relay import Relay
 
 TYPE_CHECKING = False

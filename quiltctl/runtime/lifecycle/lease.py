@@ -73,14 +73,14 @@ def withdraw(paths: Paths, connection: sqlite3.Connection, endpoints: Sequence[E
     """
     if not endpoints:
         return None
-    from quiltctl.runtime.network import attach
+    from quiltctl.runtime.network import detach
 
     filtered = [endpoint for endpoint in endpoints if endpoint.ports or endpoint.egress is not None]
     try:
-        attach.cut(endpoints)
+        detach.cut(endpoints)
         for endpoint in endpoints:
             if memberships.joined_by(connection, endpoint.container_id):
-                attach.detach(endpoint)
+                detach.detach(endpoint)
         if filtered:
             from quiltctl.runtime.network import firewall
 

@@ -165,31 +165,3 @@ def lead_out(endpoint: Endpoint, netns_fd: int) -> None:
         netlink.ask(inside, _ways_out(endpoint, netlink.index_of(inside, endpoint.interface)))
     finally:
         inside.close()
-
-
-def cut(endpoints: Sequence[Endpoint]) -> None:
-    """Let nothing through the wires of containers that have ended.
-
-    They die with their network namespaces, which may live on: a socket that was passed to somebody else is enough.
-
-    Raises:
-        OSError: the kernel refuses it.
-    """
-    host = netlink.open_socket()
-    try:
-        netlink.ask(host, [netlink.lower_link(endpoint.host_interface) for endpoint in endpoints])
-    finally:
-        host.close()
-
-
-def detach(endpoint: Endpoint) -> None:
-    """Take the wire away, before its namespace ends.
-
-    Raises:
-        OSError: the kernel refuses it.
-    """
-    host = netlink.open_socket()
-    try:
-        netlink.ask(host, (netlink.delete_link(endpoint.host_interface),))
-    finally:
-        host.close()

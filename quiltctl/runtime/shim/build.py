@@ -166,12 +166,12 @@ def _do_without(
     """Begin again without a user namespace, where that was nobody's express wish and no file has its ids yet."""
     if not spec.userns_given and not settle.has_run(paths, spec.id):
         alone = {**order["spec"], "userns": "host", "uid_map": (), "gid_map": (), "fallback": str(error)}
-        from quiltctl.runtime.network import attach
+        from quiltctl.runtime.network import detach
         from quiltctl.runtime.tree import remove_tree
 
         try:
             for endpoint in _endpoints(order):
-                attach.detach(endpoint)  # its wire may still be dying with the first attempt
+                detach.detach(endpoint)  # its wire may still be dying with the first attempt
             remove_tree(f"{paths.container(spec.id)}/upper")  # of a range that is given back
             _start_anew({**order, "spec": alone}, fds)
         except OSError as failed:

@@ -10,9 +10,13 @@ import os
 
 from quiltctl import errors
 from quiltctl.db import containers
-from quiltctl.runtime.lifecycle import observe, settle
+from quiltctl.runtime.lifecycle import (
+    lease,  # noqa: F401 (what the end needs, loaded while nobody waits)
+    observe,
+    settle,
+)
 from quiltctl.runtime.linux import pidfd
-from quiltctl.runtime.network import detach  # noqa: F401 (what the end needs, loaded while nobody waits)
+from quiltctl.runtime.network import detach  # noqa: F401 (the same)
 from quiltctl.runtime.relay import Relay
 
 TYPE_CHECKING = False

@@ -10,7 +10,7 @@ from quiltctl.model.document import encode
 from quiltctl.model.name import random_name
 from quiltctl.model.spec import Spec
 from quiltctl.runtime import user_namespace
-from quiltctl.runtime.lifecycle import discard, enrol
+from quiltctl.runtime.lifecycle import discard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from quiltctl.model.membership import Wanted
+    from quiltctl.model.subnet import Subnet
     from quiltctl.paths import Paths
 
 
@@ -26,7 +27,7 @@ def insert(
     connection: sqlite3.Connection,
     spec: Spec,
     wanted: Sequence[Wanted] = (),
-    routes: enrol.Routes = [],  # noqa: B006 (it is only read)
+    routes: Sequence[tuple[Subnet, str]] = (),
 ) -> Spec:
     """Write the container, within the caller's transaction, and return its spec, named if it had no name.
 
@@ -53,7 +54,10 @@ def insert(
     )
     if first_id is not None:
         id_ranges.use(connection, spec.id, first_id)
-    enrol.enrol(paths, connection, spec, wanted, routes)
+    if wanted or spec.network.startswith("container:"):
+        from quiltctl.runtime.lifecycle import enrol  # 1 ms, with the rows of networks
+
+        enrol.enrol(paths, connection, spec, wanted, routes)
     discard.plan(paths, connection, spec.id)
     return spec
 

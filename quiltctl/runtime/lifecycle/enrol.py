@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from quiltctl.model.subnet import Subnet
     from quiltctl.paths import Paths
 
-Routes = list[tuple["Subnet", str]]
+    Routes = Sequence[tuple[Subnet, str]]
 
 
 def find_routes(connection: sqlite3.Connection, wanted: Sequence[Wanted]) -> Routes:

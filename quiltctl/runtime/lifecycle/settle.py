@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import time
 
-from quiltctl.db import cleanup, containers, id_ranges, lease_views, leases
+from quiltctl.db import cleanup, containers, id_ranges
 from quiltctl.db.connection import open_to_write, transaction
 from quiltctl.runtime import exit_record
-from quiltctl.runtime.lifecycle import discard, lease, observe
+from quiltctl.runtime.lifecycle import discard, observe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from quiltctl import errors
     from quiltctl.db.containers import Container
+    from quiltctl.model.endpoint import Endpoint
     from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
 
 
-def note_running(paths: Paths, spec: Spec, generation: int, *, pid: int, started: int) -> bool:
-    """Write that the program runs. Returns False when the container has been removed or given up meanwhile."""
+def note_running(
+    paths: Paths, spec: Spec, generation: int, endpoints: Sequence[Endpoint], *, pid: int, started: int
+) -> bool:
+    """Write that the program runs, with what it was given in its networks.
+
+    Returns False when the container has been removed or given up meanwhile.
+    """
     connection = open_to_write(paths)
     with transaction(connection):
         if spec.fallback:
@@ -39,8 +46,14 @@ def note_running(paths: Paths, spec: Spec, generation: int, *, pid: int, started
             pid_started=started,
             started_at=time.time_ns(),
         )
-        if running:
+        if running and endpoints:
+            from quiltctl.db import leases
+
             leases.activate(connection, spec.id)
+    if running and endpoints:
+        from quiltctl.runtime.lifecycle import lease
+
+        lease.catch_up(paths, connection, endpoints)
     return running
 
 
@@ -51,6 +64,9 @@ def has_run(paths: Paths, container_id: str) -> bool:
 
 def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.QuiltError) -> None:
     """Write that the program did not come to run, and undo what was made for it; with --rm nothing stays."""
+    from quiltctl.db import lease_views
+    from quiltctl.runtime.lifecycle import lease
+
     connection = open_to_write(paths)
     discard.remove_cgroup(paths, spec.id)
     endpoints = lease_views.endpoints_of_run(connection, spec.id, generation)
@@ -96,6 +112,9 @@ def write_end(paths: Paths, connection: sqlite3.Connection, container: Container
 
     ``monitor`` is how its shim ended: completed, failed or aborted. Returns False when somebody was first.
     """
+    from quiltctl.db import lease_views
+    from quiltctl.runtime.lifecycle import lease  # 2 ms, of which a start has no need
+
     now = containers.get(connection, container.id)
     if now is None or now.generation != container.generation or now.state not in containers.LIVE:
         return False  # before anything is taken away from a run that has begun meanwhile

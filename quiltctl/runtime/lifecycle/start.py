@@ -8,7 +8,7 @@ from quiltctl.db.connection import transaction
 from quiltctl.model.spec import Spec
 from quiltctl.model.value import Value
 from quiltctl.runtime import interpreter, liveness
-from quiltctl.runtime.lifecycle import create, discard, enrol, join, lease, reap
+from quiltctl.runtime.lifecycle import create, discard, join, reap
 from quiltctl.runtime.lifecycle.failure import refusal_of
 from quiltctl.runtime.linux import pidfd
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from quiltctl.model.endpoint import Endpoint
     from quiltctl.model.membership import Wanted
+    from quiltctl.model.subnet import Subnet
     from quiltctl.paths import Paths
     from quiltctl.runtime.lifecycle.spawn import Shim
 
@@ -135,7 +136,11 @@ def create_and_start(
         NotFound: a network.
         WrongState: a container whose namespaces are to be joined does not run.
     """
-    routes = enrol.find_routes(connection, networking.wanted)
+    routes: Sequence[tuple[Subnet, str]] = ()
+    if networking.wanted:
+        from quiltctl.runtime.lifecycle import enrol  # 2 ms with the rows of networks, while build gets ready
+
+        routes = enrol.find_routes(connection, networking.wanted)
 
     def make(shim_pid: int, shim_started: int) -> Begun:
         made = create.insert(paths, connection, spec, networking.wanted, routes)
@@ -179,6 +184,8 @@ def _write_and_begin(
         with transaction(connection):
             begun = make(pid, started)
     except errors.Conflict:
+        from quiltctl.runtime.lifecycle import lease
+
         if not lease.reap_dead(paths, connection):
             raise
         with transaction(connection):
@@ -206,9 +213,13 @@ def _begin(
     )
     if generation is None:
         raise errors.WrongState(f"cannot start {spec.id[:12]}: it is running already")
-    endpoints, servers = lease.take(paths, connection, spec, networking.ports)
-    if servers and not spec.dns:
-        spec = Spec(**{**spec.to_dict(), "dns": servers})
+    endpoints: tuple[Endpoint, ...] = ()
+    if spec.network == "bridge":
+        from quiltctl.runtime.lifecycle import lease
+
+        endpoints, servers = lease.take(paths, connection, spec, networking.ports)
+        if servers and not spec.dns:
+            spec = Spec(**{**spec.to_dict(), "dns": servers})
     return Begun(paths, connection, spec, generation, shim, streams, joined, endpoints, networking.held)
 
 

@@ -84,13 +84,28 @@ def _dress_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> None:
     if endpoint.subnet6:
         requests.append(netlink.add_address(index, endpoint.gateway6, parse_subnet(endpoint.subnet6, "subnet").prefix))
     if not endpoint.internal:
-        _set_sysctl("net/ipv4/ip_forward", "1")
-        if endpoint.subnet6:
-            _set_sysctl("net/ipv6/conf/all/forwarding", "1")
+        _pass_packets_on(endpoint)
     # A container must not tell the host where its routes lead (CVE-2020-13401), nor reach it past its own addresses.
     _set_sysctl(f"net/ipv6/conf/{endpoint.bridge}/accept_ra", "0")
     _set_sysctl(f"net/ipv6/conf/{endpoint.bridge}/disable_ipv6", "0" if endpoint.subnet6 else "1")
     netlink.ask(host, requests)
+
+
+def _pass_packets_on(endpoint: Endpoint | Wire) -> None:
+    """Switch on what lets packets of a network through this host.
+
+    Raises:
+        HostLacks: it is off, and cannot be switched on here.
+    """
+    try:
+        _set_sysctl("net/ipv4/ip_forward", "1")
+        if endpoint.subnet6:
+            _set_sysctl("net/ipv6/conf/all/forwarding", "1")
+    except OSError as error:
+        raise errors.HostLacks(
+            f"network {endpoint.network} cannot lead out: {error.filename or 'ip_forward'}: {error.strerror}",
+            hint="on the host: sysctl -w net.ipv4.ip_forward=1; or use --network none, or an internal network",
+        ) from error
 
 
 def _make_bridge(host: _socket.socket, endpoint: Endpoint | Wire) -> None:

@@ -21,7 +21,7 @@ from quiltctl.model.endpoint import Endpoint, routed
 from quiltctl.model.spec import Spec
 from quiltctl.paths import Paths
 from quiltctl.runtime import interpreter, limits, program, sandbox
-from quiltctl.runtime.lifecycle import lease, settle
+from quiltctl.runtime.lifecycle import settle
 from quiltctl.runtime.lifecycle.failure import explain
 from quiltctl.runtime.linux import mounts, pidfd, privileges, processes
 from quiltctl.runtime.shim import birth, folder
@@ -137,6 +137,8 @@ def _connect(paths: Paths, endpoints: tuple[Endpoint, ...], born: birth.Born) ->
     os.close(netns_fd)
     os.close(folder_fd)
     if any(endpoint.names for endpoint in endpoints):
+        from quiltctl.runtime.lifecycle import lease
+
         lease.tell_others(paths, open_to_write(paths), endpoints)
     sandbox.open_second_gate(born.gate)
     return warning
@@ -148,11 +150,10 @@ def _announce(paths: Paths, spec: Spec, order: dict[str, Any], born: birth.Born,
     Raises:
         KernelError: the container was removed meanwhile, or its shim is dead.
     """
-    if not settle.note_running(paths, spec, order["generation"], pid=born.host_pid, started=born.started):
+    identity = {"pid": born.host_pid, "started": born.started}
+    if not settle.note_running(paths, spec, order["generation"], _endpoints(order), **identity):
         os.kill(born.pid, _SIGKILL)
         raise KernelError(f"cannot start {spec.name}: the container was removed while it started")
-    if order["endpoints"]:
-        lease.catch_up(paths, open_to_write(paths), _endpoints(order))
     try:
         os.write(ready_fd, f"{os.getpid()} {born.pid}".encode())
     except BrokenPipeError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from quiltctl.runtime.network import hosts, resolv
+from quiltctl.runtime.network import hosts
 from quiltctl.runtime.rootfs import outside
 
 TYPE_CHECKING = False
@@ -67,6 +67,8 @@ def _write_files(container_dir: str, spec: Spec, endpoints: tuple[Endpoint, ...]
 
 def _resolv_conf(spec: Spec, endpoints: tuple[Endpoint, ...]) -> str:
     """Return what resolv.conf is to be: that of whose network it is, and what was asked for."""
+    from quiltctl.runtime.network import resolv
+
     if spec.network == "host":
         return resolv.render(resolv.read(), spec, same=True)
     if spec.network == "none":

@@ -151,7 +151,8 @@ def test_freed_addresses_are_given_out_last(quilt: Quilt) -> None:
     quilt.ok("network", "create", "--subnet", "10.77.0.0/29", "small")
 
     def run() -> str:
-        return quilt.ok("run", "--rm", "--network", "small", "box", "hostname", "-i").split()[0]
+        shown = quilt.ok("run", "--rm", "--network", "small", "box", "ip", "-o", "-4", "addr", "show", "eth0")
+        return shown.split()[3].partition("/")[0]
 
     assert [run() for _ in range(6)] == [f"10.77.0.{last}" for last in (2, 3, 4, 5, 6, 2)]
 

@@ -121,6 +121,17 @@ class Quilt:
 
 
 @pytest.fixture
+def other(quilt: Quilt, store: Path) -> Iterator[Quilt]:
+    """Give another root on the same host, that of ``quilt``."""
+    root = quilt.root.with_name("other")
+    subprocess.run(["cp", "-a", store, root], check=True)
+    second = Quilt(root)
+    yield second
+    second("rm", "-f", "-a", timeout=120)
+    second("gc")
+
+
+@pytest.fixture
 def outside(quilt: Quilt) -> Iterator[Namespace]:  # noqa: ARG001 (its namespace is the host's)
     """Give what is outside of the host: 192.0.2.2, one wire away from the host's 192.0.2.1."""
     space = Namespace()

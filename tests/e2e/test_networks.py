@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.netns import Namespace
 
 pytestmark = pytest.mark.needs("nft")
+HOST_LOCAL = "10.42.0.1"
+"""The host, as containers of the first default network see it."""
 GREET = ("nc", "-ll", "-p", "80", "-e", "hostname")
 """A server that says who it is."""
 
@@ -455,6 +457,20 @@ def test_a_network_of_ipv6_works_end_to_end(quilt: Quilt, outside: Namespace) ->
     # The first packet of IPv6 waits for the neighbour to be found.
     quilt.eventually(lambda: outside.fetch("2001:db8::1", 8080) == "web\n")
     assert outside.fetch(HOST, 8080) == "web\n"
+
+
+def test_two_roots_on_a_host_do_not_disturb_each_other(quilt: Quilt, other: Quilt) -> None:
+    """Each has a default network of its own, closed to the other's; and gc of one takes nothing of the other."""
+    for root, port in ((quilt, "8080"), (other, "8081")):
+        root.ok("run", "-d", "--name", "web", "--hostname", f"h{port}", "-p", f"{port}:80", "box", *GREET)
+    addresses = [address_of(root, "web") for root in (quilt, other)]
+    assert [address.rpartition(".")[0] for address in addresses] == ["10.42.0", "10.43.0"]
+    assert [ask(quilt, "web", addresses[1]), ask(other, "web", addresses[0])] == ["", ""]
+    assert [quilt.ok("gc"), other.ok("gc")] == ["", ""]
+    assert ask(quilt, "web", HOST_LOCAL, 8081) == "h8081"
+    quilt.ok("rm", "-f", "web")
+    quilt.ok("network", "rm", "quilt0")
+    assert (quilt.ok("gc"), fetch("127.0.0.1", 8081)) == ("", "h8081\n")
 
 
 def test_nothing_of_a_network_is_written_outside_the_root(quilt: Quilt) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quiltctl.db import leases, memberships, networks
+from quiltctl.db.connection import transaction
 from quiltctl.db.memberships import Membership
 from quiltctl.db.networks import Network
 from quiltctl.model.document import encode
+from quiltctl.runtime.lifecycle import create_network
 
 if TYPE_CHECKING:
     import sqlite3
@@ -72,3 +74,33 @@ def attach(
 def port(host_port: int, container_port: int, protocol: str = "tcp", host_ip: str = "") -> dict[str, Any]:
     """Return a published port."""
     return {"host_ip": host_ip, "host_port": host_port, "container_port": container_port, "protocol": protocol}
+
+
+def add_app(paths: Paths, connection: sqlite3.Connection) -> Network:
+    """Make the network app, 10.7.0.0/24 and fd00:7::/64, as `network create` makes it."""
+    with transaction(connection):
+        return create_network.create(paths, connection, "app", routes=(), subnet="10.7.0.0/24", subnet6="fd00:7::/64")
+
+
+def add_back(paths: Paths, connection: sqlite3.Connection) -> Network:
+    """Make the network back, 10.8.0.0/24, behind whose policy there is one destination alone."""
+    with transaction(connection):
+        return create_network.create(paths, connection, "back", routes=(), subnet="10.8.0.0/24", egress=("10.0.0.0/8",))
+
+
+def network_events(connection: sqlite3.Connection) -> list[str]:
+    """Return what was told of networks after they were made."""
+    rows = connection.execute(
+        "SELECT action, name FROM events WHERE kind = 'network' AND action <> 'create' ORDER BY seq"
+    )
+    return [f"{action} {name}" for action, name in rows]
+
+
+def memberships_of(connection: sqlite3.Connection, container_id: str) -> list[tuple[Any, ...]]:
+    """Return the memberships of a container, without the ids."""
+    return [tuple(member.to_dict().values())[2:] for member in memberships.of_container(connection, container_id)]
+
+
+def lease_states(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return every address that was leased, with what has become of the lease."""
+    return [tuple(row) for row in connection.execute("SELECT ip, state FROM network_allocations ORDER BY id")]

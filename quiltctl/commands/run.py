@@ -83,7 +83,7 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     # Before there is anything to end: a Ctrl-C from here on is the program's.
     signals_fd = relay.catch_signals() if sig_proxy and not detach else -1
     streams = None if detach else attach or ("stdin", "stdout", "stderr")
-    begun = start.create_and_start(paths, connection, spec, shim, streams, networking)
+    begun = start.start(paths, connection, spec, shim, streams, networking, new=True)
     if detach:
         run = begun.wait()
         container_options.warn(run)

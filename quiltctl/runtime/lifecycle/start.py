@@ -15,7 +15,7 @@ from quiltctl.runtime.linux import pidfd
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from quiltctl.model.endpoint import Endpoint
@@ -121,34 +121,6 @@ class Networking(Value):
     """How many sockets hold them; the watch has those."""
 
 
-def create_and_start(
-    paths: Paths,
-    connection: sqlite3.Connection,
-    spec: Spec,
-    shim: Shim,
-    streams: Sequence[str] | None,
-    networking: Networking,
-) -> Begun:
-    """Make a container and start it: `run`. ``streams`` are those of ``Begun``.
-
-    Raises:
-        Conflict: the name, an address or a port is taken, or no range of ids is free.
-        NotFound: a network.
-        WrongState: a container whose namespaces are to be joined does not run.
-    """
-    routes: Sequence[tuple[Subnet, str]] = ()
-    if networking.wanted:
-        from quiltctl.runtime.lifecycle import enrol  # 2 ms with the rows of networks, while build gets ready
-
-        routes = enrol.find_routes(connection, networking.wanted)
-
-    def make(shim_pid: int, shim_started: int) -> Begun:
-        made = create.insert(paths, connection, spec, networking.wanted, routes)
-        return _begin(paths, connection, made, shim, streams, networking, (shim_pid, shim_started))
-
-    return _write_and_begin(paths, connection, shim, make)
-
-
 def start(
     paths: Paths,
     connection: sqlite3.Connection,
@@ -156,40 +128,42 @@ def start(
     shim: Shim,
     streams: Sequence[str] | None,
     networking: Networking,
+    *,
+    new: bool = False,
 ) -> Begun:
-    """Start a container that exists and does not run; its files are as its last run left them.
+    """Start a container that exists and does not run, its files as its last run left them, or make a ``new`` one.
+
+    All that has to be written is one transaction. What is needed may be in the hands of the dead, whose ends nobody has
+    written yet: then it is tried once more. ``streams`` are those of ``Begun``.
 
     Raises:
+        Conflict: the name, an address or a port is taken, or no range of ids is free.
+        NotFound: a network.
         WrongState: somebody else has started it meanwhile, or one to be joined does not run.
-        Conflict: an address or a port is taken.
     """
+    routes: Sequence[tuple[Subnet, str]] = ()
+    if networking.wanted:
+        from quiltctl.runtime.lifecycle import enrol  # 2 ms with the rows of networks, while build gets ready
 
-    def make(shim_pid: int, shim_started: int) -> Begun:
-        begun = _begin(paths, connection, spec, shim, streams, networking, (shim_pid, shim_started))
-        discard.plan(paths, connection, spec.id)
+        routes = enrol.find_routes(connection, networking.wanted)
+    identity = shim.identify()
+
+    def write() -> Begun:
+        with transaction(connection):
+            made = create.insert(paths, connection, spec, networking.wanted, routes) if new else spec
+            begun = _begin(paths, connection, made, shim, streams, networking, identity)
+            if not new:
+                discard.plan(paths, connection, spec.id)
         return begun
 
-    return _write_and_begin(paths, connection, shim, make)
-
-
-def _write_and_begin(
-    paths: Paths, connection: sqlite3.Connection, shim: Shim, make: Callable[[int, int], Begun]
-) -> Begun:
-    """Have the rows written in one transaction, and give the order.
-
-    What one needs may be in the hands of the dead, whose ends nobody has written yet: then it is tried once more.
-    """
-    pid, started = shim.identify()
     try:
-        with transaction(connection):
-            begun = make(pid, started)
+        begun = write()
     except errors.Conflict:
         from quiltctl.runtime.lifecycle import lease
 
         if not lease.reap_dead(paths, connection):
             raise
-        with transaction(connection):
-            begun = make(pid, started)
+        begun = write()
     try:
         shim.give_order(_order(begun))
     except BrokenPipeError as error:
@@ -208,8 +182,9 @@ def _begin(
 ) -> Begun:
     """Write that the container starts under the shim of this pid and start time, and what it leases."""
     joined = join.find(paths, connection, spec)
+    pid, started = identity
     generation = containers.begin_start(
-        connection, spec.id, shim_pid=identity[0], shim_started=identity[1], boot_id=liveness.boot_id()
+        connection, spec.id, shim_pid=pid, shim_started=started, boot_id=liveness.boot_id()
     )
     if generation is None:
         raise errors.WrongState(f"cannot start {spec.id[:12]}: it is running already")

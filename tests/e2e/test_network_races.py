@@ -1,0 +1,211 @@
+"""Networks that are changed by many at once, or by one that is killed: afterwards rows and kernel agree."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.e2e.test_networks import GREET, address_of, ask
+from tests.netns import HOST, OUTSIDE, Inside, fetch
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Quilt
+    from tests.netns import Namespace
+
+pytestmark = pytest.mark.needs("nft", "ip", "br_netfilter")
+SILENT: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def killed(quilt: Quilt, seconds: float, *words: str) -> None:
+    """Begin a command, and kill it so many seconds later."""
+    process = quilt.popen(*words, **SILENT)
+    time.sleep(seconds)
+    process.kill()
+    process.wait(30)
+
+
+def let_time_pass(quilt: Quilt) -> None:
+    """Make leases older than gc's patience with a command that may still be at work."""
+    connection = sqlite3.connect(quilt.root / "quilt.db", timeout=20)
+    connection.execute("UPDATE network_allocations SET allocated_at = allocated_at - 100000000000")
+    connection.commit()
+    connection.close()
+
+
+def check_agreement(quilt: Quilt, container: Inside) -> bool:
+    """Assert that a is in blue by row, lease, wire, address and name, or by none of them; return which."""
+    is_in = (
+        len(
+            quilt.sql(
+                "SELECT 1 FROM network_memberships AS m JOIN containers AS c ON c.id = m.container_id"
+                " JOIN networks AS n ON n.id = m.network_id WHERE c.name = 'a' AND n.name = 'blue'"
+            )
+        )
+        == 1
+    )
+    leases = quilt.sql(
+        "SELECT a.state, a.ip, a.host_interface FROM network_allocations AS a"
+        " JOIN containers AS c ON c.id = a.container_id JOIN networks AS n ON n.id = a.network_id"
+        " WHERE c.name = 'a' AND n.name = 'blue' AND a.state <> 'cleaned'"
+    )
+    inside = container.run("ip", "-o", "-4", "addr")
+    assert [lease["state"] for lease in leases] == (["active"] if is_in else [])
+    assert [lease["ip"] for lease in leases if f"{lease['ip']}/" in inside] == [lease["ip"] for lease in leases]
+    assert inside.count("10.89.") == len(leases)
+    assert ask(quilt, "a", "db") == ("db" if is_in else "")
+    assert ("10.89." in quilt.ok("exec", "a", "cat", "/etc/hosts")) is is_in
+    return is_in
+
+
+def test_a_killed_connect_or_disconnect_is_finished_by_gc(quilt: Quilt, outside: Namespace) -> None:
+    """At forty moments: the container is in the network, or it is not; and nothing of it waits for ever."""
+    outside.serve(8000, "welcome", address=OUTSIDE)
+    quilt.ok("network", "create", "--egress", "allow=10.89.0.0/16", "blue")
+    quilt.ok("run", "-d", "--name", "db", "--hostname", "db", "--network", "blue", "box", *GREET)
+    quilt.ok("run", "-d", "--name", "a", "box", "sleep", "1000")
+    container = Inside(quilt.inspect("a")["State"]["Pid"])
+    chance = random.Random(5)
+    seen = set()
+    is_in = False
+    for _ in range(40):
+        verb = "disconnect" if is_in else "connect"
+        killed(quilt, chance.uniform(0.03, 0.2), "network", verb, "blue", "a")
+        let_time_pass(quilt)
+        quilt.ok("gc")
+        assert quilt.ok("gc") == ""
+        is_in = check_agreement(quilt, container)
+        seen.add((verb, is_in))
+        assert ask(quilt, "a", OUTSIDE, 8000) == f"welcome {HOST}"
+    assert len(seen) == 4
+    container.close()
+
+
+def test_who_is_killed_leaving_the_way_out_goes_by_another(quilt: Quilt, outside: Namespace) -> None:
+    """Disconnecting the network that led out, killed at twenty moments: gc lets the default route go by the next."""
+    outside.serve(8000, "welcome", address=OUTSIDE)
+    quilt.ok("network", "create", "blue")
+    chance = random.Random(7)
+    quilt.ok("run", "-d", "--name", "a", "--network", "bridge", "--network", "blue", "box", "sleep", "1000")
+    for _ in range(20):
+        killed(quilt, chance.uniform(0.05, 0.16), "network", "disconnect", "quilt0", "a")
+        quilt.ok("gc")
+        assert quilt.ok("gc") == ""
+        assert ask(quilt, "a", OUTSIDE, 8000) == f"welcome {HOST}"
+        if address_of(quilt, "a", "blue") and len(quilt.sql("SELECT 1 FROM network_memberships")) == 1:
+            quilt.ok("network", "connect", "quilt0", "a")
+            quilt.ok("network", "disconnect", "blue", "a")
+            quilt.ok("network", "connect", "blue", "a")
+
+
+def test_gc_finishes_a_killed_connect_though_another_one_came_after_it(quilt: Quilt) -> None:
+    """One that is killed once its rows are written is not taken for done because the next one is."""
+    for name in ("blue", "green"):
+        quilt.ok("network", "create", name)
+    quilt.ok("run", "-d", "--name", "a", "box", "sleep", "1000")
+    container = Inside(quilt.inspect("a")["State"]["Pid"])
+    process = quilt.popen("network", "connect", "blue", "a", **SILENT)
+    quilt.eventually(lambda: written(quilt, process))
+    process.kill()
+    process.wait(30)
+    container.run("ip", "link", "del", "eth1", check=False)  # where it was faster than we
+    quilt.ok("network", "connect", "green", "a")
+    let_time_pass(quilt)
+    quilt.ok("gc")
+    assert sorted(line.split(": ")[1].partition("@")[0] for line in container.run("ip", "-o", "link").splitlines()) == [
+        "eth0",
+        "eth1",
+        "eth2",
+        "lo",
+    ]
+    container.close()
+
+
+def written(quilt: Quilt, process: subprocess.Popen[bytes]) -> bool:
+    """Return whether a second lease is written, or the command over."""
+    connection = sqlite3.connect(f"file:{quilt.root}/quilt.db?mode=ro", uri=True)
+    try:
+        count = connection.execute("SELECT count(*) FROM network_allocations").fetchone()[0]
+    finally:
+        connection.close()
+    return count > 1 or process.poll() is not None
+
+
+def test_gc_beside_many_containers_takes_nothing_away(quilt: Quilt, outside: Namespace) -> None:
+    """Twenty times gc while forty come and go with ports and policies: who stays answers, and is held, all the time."""
+    outside.serve(8000, "forbidden", address=OUTSIDE)
+    quilt.ok("network", "create", "blue")
+    stay = ("-p", "8080:80", "--egress", "allow=10.89.0.0/16", "--network", "blue")
+    quilt.ok("run", "-d", "--name", "stay", "--hostname", "stay", *stay, "box", *GREET)
+    container = Inside(quilt.inspect("stay")["State"]["Pid"])
+    over = threading.Event()
+    heard: list[tuple[str, str]] = []
+    trouble: list[str] = []
+
+    def listen() -> None:
+        while not over.is_set():
+            heard.append((fetch("127.0.0.1", 8080), container.fetch(OUTSIDE, 8000)))
+
+    def come_and_go(first: int) -> None:
+        for number in range(first, first + 20):
+            options = (
+                "-p",
+                f"{9000 + number}:80",
+                "--egress",
+                f"allow=192.0.2.{number + 3}",
+                "--network",
+                "blue,quilt0",
+            )
+            done = quilt("run", "--rm", *options, "box", "nc", "-z", "-w", "1", OUTSIDE, "8000")
+            if (done.returncode, done.stderr) != (1, ""):
+                trouble.append(f"{done.returncode} {done.stderr}")
+
+    def collect() -> None:
+        for _ in range(20):
+            done = quilt("gc")
+            if done.returncode or done.stderr:
+                trouble.append(f"gc: {done.returncode} {done.stderr}")
+            if "mended" in done.stdout or "restored" in done.stdout:
+                trouble.append(done.stdout)
+
+    busy = [
+        threading.Thread(target=act, args=args)
+        for act, args in ((come_and_go, (0,)), (come_and_go, (20,)), (collect, ()))
+    ]
+    listener = threading.Thread(target=listen)
+    for thread in (*busy, listener):
+        thread.start()
+    for thread in busy:
+        thread.join()
+    over.set()
+    listener.join()
+    container.close()
+    assert trouble == []
+    assert (len(heard) > 20, set(heard)) == (True, {("stay\n", "refused")})
+    assert quilt.ok("gc") == ""
+    left = quilt.network_traces()
+    assert (len(left["leases"]), left["ports"], len(left["links"]), left["tasks"]) == (1, ["8080"], 3, [])
+
+
+def test_a_network_is_removed_once_by_many(quilt: Quilt) -> None:
+    """Two removals and gc at once, ten times: it is gone, or not there; and its bridge's name serves the next one."""
+    for turn in range(10):
+        quilt.ok("network", "create", "blue")
+        quilt.ok("run", "--rm", "-p", "8080:80", "--egress", "deny", "--network", "blue", "box", "true")
+        started = [
+            quilt.popen(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for words in (("network", "rm", "blue"), ("network", "rm", "blue"), ("gc",))
+        ]
+        said = [(*process.communicate(timeout=60), process.returncode) for process in started]
+        removals = sorted((out.decode(), error.decode().partition("\n")[0], code) for out, error, code in said[:2])
+        assert removals[-1] == ("blue\n", "", 0), (turn, said)
+        assert removals[0] in {("blue\n", "", 0), ("", "Error: no such network: blue", 1)}, (turn, said)
+        assert said[2][1:] == (b"", 0), (turn, said)
+    assert quilt.ok("gc") == ""
+    quilt.eventually(lambda: quilt.network_traces()["tables"] == [])
+    assert quilt.network_traces() == {"links": [], "tables": [], "leases": [], "ports": [], "tasks": []}

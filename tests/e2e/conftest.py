@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import quiltctl
 from tests.netns import HOST, OUTSIDE, Namespace
 
 if TYPE_CHECKING:
@@ -135,6 +136,32 @@ def outside(quilt: Quilt) -> Iterator[Namespace]:  # noqa: ARG001 (its namespace
     subprocess.run(["ip", "route", "add", "default", "via", OUTSIDE], check=True)
     yield space
     space.close()
+
+
+@pytest.fixture
+def pausing(quilt: Quilt, tmp_path: Path) -> Callable[[str, str], tuple[Quilt, Path]]:
+    """Return a function that gives a command which waits before a line of a module, until a FIFO is opened and closed.
+
+    It is run from a copy of what is installed, with that line in it.
+    """
+
+    def pause(module: str, line: str) -> tuple[Quilt, Path]:
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        shutil.copytree(Path(quiltctl.__file__).parent, tmp_path / "quiltctl")
+        path = tmp_path / "quiltctl" / module
+        text = path.read_text()
+        assert text.count(f" {line}") == 1
+        path.write_text(text.replace(f" {line}", f" open({str(fifo)!r}).read(); {line}"))
+        command = tmp_path / "command"
+        launch = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom quiltctl.__main__ import main\nmain()\n"
+        command.write_text(f"#!{sys.executable} -P\n{launch}")
+        command.chmod(0o755)
+        paused = Quilt(quilt.root)
+        paused.command = str(command)
+        return paused, fifo
+
+    return pause
 
 
 def processes_of(root: Path) -> list[str]:

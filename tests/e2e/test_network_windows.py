@@ -7,13 +7,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-import quiltctl
 from tests.e2e.test_networks import GREET, address_of, ask
 from tests.netns import HOST, OUTSIDE, Inside, fetch
 
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Quilt
     from tests.netns import Namespace
+
+    Pausing = Callable[[str, str], tuple[Quilt, Path]]
 
 pytestmark = pytest.mark.needs("nft", "ip", "br_netfilter")
 
@@ -81,24 +81,6 @@ def test_a_wire_that_outlives_its_container_is_removed_by_gc(quilt: Quilt) -> No
     left.close()
 
 
-PAUSE = "    if not settle.note_running("
-"""The line of shim/build.py before which a start waits for the test."""
-
-
-@pytest.fixture
-def pausing(tmp_path: Path) -> tuple[list[str], Path]:
-    """Give a command whose starts wait, wired and not yet running, until the FIFO has been opened and closed."""
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    shutil.copytree(Path(quiltctl.__file__).parent, tmp_path / "quiltctl")
-    build = tmp_path / "quiltctl/runtime/shim/build.py"
-    text = build.read_text()
-    assert text.count(PAUSE) == 1
-    build.write_text(text.replace(PAUSE, f"    open({str(fifo)!r}).read()\n{PAUSE}"))
-    launch = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from quiltctl.__main__ import main; main()"
-    return [sys.executable, "-P", "-c", launch], fifo
-
-
 @pytest.mark.parametrize(
     ("options", "change", "heard"),
     [
@@ -116,7 +98,7 @@ def pausing(tmp_path: Path) -> tuple[list[str], Path]:
 def test_a_policy_that_is_changed_during_a_start_is_in_force(
     quilt: Quilt,
     outside: Namespace,
-    pausing: tuple[list[str], Path],
+    pausing: Pausing,
     options: tuple[str, ...],
     change: tuple[str, ...],
     heard: str,
@@ -124,12 +106,9 @@ def test_a_policy_that_is_changed_during_a_start_is_in_force(
     """The row that update writes is what holds once the program runs, whatever it was started with."""
     outside.serve(8000, "heard", address=OUTSIDE)
     quilt.ok("run", "--rm", "box", "true")
-    words, fifo = pausing
-    begun = subprocess.Popen(
-        [*words, "run", "-d", "--name", "a", *options, "box", "sleep", "1000"],
-        env=quilt.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+    paused, fifo = pausing("runtime/shim/build.py", "if not settle.note_running(")
+    begun = paused.popen(
+        *("run", "-d", "--name", "a", *options, "box", "sleep", "1000"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     with fifo.open("w"):  # which waits for the start
         assert quilt.sql("SELECT state FROM containers") == [{"state": "starting"}]
@@ -138,6 +117,19 @@ def test_a_policy_that_is_changed_during_a_start_is_in_force(
     assert (begun.returncode, len(said), complaint) == (0, 65, b"")
     assert ask(quilt, "a", OUTSIDE, 8000) == heard
     assert quilt.ok("gc") == ""
+
+
+def hidden(quilt: Quilt, hide: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a mount namespace in which something has been hidden."""
+    script = f'{hide}; exec "$@"'
+    return subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", quilt.command, *words],
+        env=quilt.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 UNWILLING = """#!/bin/sh

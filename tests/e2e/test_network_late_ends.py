@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,7 +72,7 @@ def test_who_is_overtaken_between_look_and_deed_puts_back_what_is_the_new_run_s(
     os.kill(quilt.shim_pid("web"), signal.SIGKILL)
     quilt.eventually(lambda: quilt.ok("ps", "-q") == "")
     paused, fifo = pausing("runtime/lifecycle/settle.py", "unwithdrawn = lease.withdraw(")
-    late = paused.popen("exec", "web", "true")
+    late = paused.popen("update", "--egress", "deny", "web", stdout=subprocess.DEVNULL)
     with fifo.open("w"):
         quilt.ok("start", "web")
         before = rules()

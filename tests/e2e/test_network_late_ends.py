@@ -23,10 +23,9 @@ from tests.netns import fetch
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
-    from pathlib import Path
 
     from quiltctl.db.containers import Container
-    from tests.e2e.conftest import Quilt
+    from tests.e2e.conftest import Pause, Quilt
 
 pytestmark = pytest.mark.needs("nft", "ip", "br_netfilter")
 
@@ -65,15 +64,15 @@ def test_an_end_of_an_earlier_run_withdraws_nothing(quilt: Quilt, end: str) -> N
 
 
 def test_who_is_overtaken_between_look_and_deed_puts_back_what_is_the_new_run_s(
-    quilt: Quilt, pausing: Callable[[str, str], tuple[Quilt, Path]]
+    quilt: Quilt, pausing: Callable[[str, str], tuple[Quilt, Pause]]
 ) -> None:
     """One command looks at a dead container; another one ends it and starts it again; then the first goes on."""
     run_web(quilt)
     os.kill(quilt.shim_pid("web"), signal.SIGKILL)
     quilt.eventually(lambda: quilt.ok("ps", "-q") == "")
-    paused, fifo = pausing("runtime/lifecycle/settle.py", "unwithdrawn = lease.withdraw(")
+    paused, pause = pausing("runtime/lifecycle/settle.py", "unwithdrawn = lease.withdraw(")
     late = paused.popen("update", "--egress", "deny", "web", stdout=subprocess.DEVNULL)
-    with fifo.open("w"):
+    with pause():
         quilt.ok("start", "web")
         before = rules()
     assert late.wait(30) == 0

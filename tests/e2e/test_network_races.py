@@ -16,9 +16,8 @@ from tests.netns import HOST, OUTSIDE, Inside, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from tests.e2e.conftest import Quilt
+    from tests.e2e.conftest import Pause, Quilt
     from tests.netns import Namespace
 
 pytestmark = pytest.mark.needs("nft", "ip", "br_netfilter")
@@ -91,27 +90,27 @@ def test_a_killed_connect_or_disconnect_is_finished_by_gc(quilt: Quilt, outside:
 
 
 def test_who_is_killed_leaving_the_way_out_goes_by_another(
-    quilt: Quilt, outside: Namespace, pausing: Callable[[str, str], tuple[Quilt, Path]]
+    quilt: Quilt, outside: Namespace, pausing: Callable[[str, str], tuple[Quilt, Pause]]
 ) -> None:
     """A disconnect that is killed once its rows are written: gc lets the default route go by the next network."""
     outside.serve(8000, "welcome", address=OUTSIDE)
     quilt.ok("network", "create", "blue")
     quilt.ok("run", "-d", "--name", "a", "--network", "bridge", "--network", "blue", "box", "sleep", "1000")
-    paused, fifo = pausing("runtime/lifecycle/connect_network.py", "apply_network.unwire(")
-    kill_at(paused.popen("network", "disconnect", "quilt0", "a", **SILENT), fifo)
+    paused, pause = pausing("runtime/lifecycle/connect_network.py", "apply_network.unwire(")
+    kill_at(paused.popen("network", "disconnect", "quilt0", "a", **SILENT), pause)
     assert "lease 10.42.0.2 in quilt0: released" in quilt.ok("gc").splitlines()
     assert (ask(quilt, "a", OUTSIDE, 8000), quilt.ok("gc")) == (f"welcome {HOST}", "")
 
 
 def test_gc_finishes_a_killed_connect_though_another_one_came_after_it(
-    quilt: Quilt, pausing: Callable[[str, str], tuple[Quilt, Path]]
+    quilt: Quilt, pausing: Callable[[str, str], tuple[Quilt, Pause]]
 ) -> None:
     """One that is killed once its rows are written is not taken for done because the next one is."""
     for name in ("blue", "green"):
         quilt.ok("network", "create", name)
     quilt.ok("run", "-d", "--name", "a", "box", "sleep", "1000")
-    paused, fifo = pausing("runtime/lifecycle/connect_network.py", "apply_network.wire(")
-    kill_at(paused.popen("network", "connect", "blue", "a", **SILENT), fifo)
+    paused, pause = pausing("runtime/lifecycle/connect_network.py", "apply_network.wire(")
+    kill_at(paused.popen("network", "connect", "blue", "a", **SILENT), pause)
     quilt.ok("network", "connect", "green", "a")
     assert "lease" not in quilt.ok("gc")  # for all it knows the command is still at work
     let_time_pass(quilt)
@@ -121,23 +120,23 @@ def test_gc_finishes_a_killed_connect_though_another_one_came_after_it(
 
 
 def test_who_leaves_the_way_out_for_a_network_half_way_gets_it_from_gc(
-    quilt: Quilt, outside: Namespace, pausing: Callable[[str, str], tuple[Quilt, Path]]
+    quilt: Quilt, outside: Namespace, pausing: Callable[[str, str], tuple[Quilt, Pause]]
 ) -> None:
     """The next network has no wire yet, since its connect was killed: leaving the other is no error for that."""
     outside.serve(8000, "welcome", address=OUTSIDE)
     quilt.ok("network", "create", "blue")
     quilt.ok("run", "-d", "--name", "a", "box", "sleep", "1000")
-    paused, fifo = pausing("runtime/lifecycle/connect_network.py", "apply_network.wire(")
-    kill_at(paused.popen("network", "connect", "blue", "a", **SILENT), fifo)
+    paused, pause = pausing("runtime/lifecycle/connect_network.py", "apply_network.wire(")
+    kill_at(paused.popen("network", "connect", "blue", "a", **SILENT), pause)
     quilt.ok("network", "disconnect", "quilt0", "a")
     let_time_pass(quilt)
     assert "lease 10.89.0.2 in blue: connected" in quilt.ok("gc").splitlines()
     assert (ask(quilt, "a", OUTSIDE, 8000), quilt.ok("gc")) == (f"welcome {HOST}", "")
 
 
-def kill_at(process: subprocess.Popen[bytes], fifo: Path) -> None:
-    """Kill a command that waits at a FIFO, or will."""
-    with fifo.open("w"):
+def kill_at(process: subprocess.Popen[bytes], pause: Pause) -> None:
+    """Kill a command that waits in a pause, or will."""
+    with pause():
         process.kill()
         process.wait(30)
 

@@ -18,10 +18,10 @@ from tests.netns import HOST, OUTSIDE, Inside, fetch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.e2e.conftest import Quilt
+    from tests.e2e.conftest import Pause, Quilt
     from tests.netns import Namespace
 
-    Pausing = Callable[[str, str], tuple[Quilt, Path]]
+    Pausing = Callable[[str, str], tuple[Quilt, Pause]]
 
 pytestmark = pytest.mark.needs("nft", "ip", "br_netfilter")
 
@@ -106,11 +106,11 @@ def test_a_policy_that_is_changed_during_a_start_is_in_force(
     """The row that update writes is what holds once the program runs, whatever it was started with."""
     outside.serve(8000, "heard", address=OUTSIDE)
     quilt.ok("run", "--rm", "box", "true")
-    paused, fifo = pausing("runtime/shim/build.py", "if not settle.note_running(")
+    paused, pause = pausing("runtime/shim/build.py", "if not settle.note_running(")
     begun = paused.popen(
         *("run", "-d", "--name", "a", *options, "box", "sleep", "1000"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    with fifo.open("w"):  # which waits for the start
+    with pause():  # which waits for the start
         assert quilt.sql("SELECT state FROM containers") == [{"state": "starting"}]
         quilt.ok(*change)
     said, complaint = begun.communicate(timeout=20)

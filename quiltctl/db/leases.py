@@ -173,11 +173,12 @@ def _name_of(connection: sqlite3.Connection, container_id: str) -> str:
     return container_id[:12] if row is None else str(row[0])
 
 
-def activate(connection: sqlite3.Connection, container_id: str) -> int:
-    """Note that the container's program runs with its addresses. Returns how many were not active before."""
+def activate(connection: sqlite3.Connection, container_id: str, lease_id: int | None = None) -> int:
+    """Note that the container has its addresses, or one of them. Returns how many were not active before."""
     return connection.execute(
-        "UPDATE network_allocations SET state = 'active' WHERE container_id = ? AND state = 'allocated'",
-        (container_id,),
+        "UPDATE network_allocations SET state = 'active'"
+        " WHERE container_id = ?1 AND (?2 IS NULL OR id = ?2) AND state = 'allocated'",
+        (container_id, lease_id),
     ).rowcount
 
 

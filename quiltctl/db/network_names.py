@@ -81,14 +81,14 @@ def networks_of(connection: sqlite3.Connection, container_id: str) -> list[str]:
 
 
 def places(connection: sqlite3.Connection, network_ids: Iterable[str]) -> list[Place]:
-    """Return all the networks of all live containers that are in one of some networks.
+    """Return all the networks of all live containers that are in one of some networks, or just leave it.
 
     A container's come one after the other, in its order. Those that keep the /etc/hosts of their image are left out.
     """
     ids = tuple(network_ids)
     rows = connection.execute(
         "WITH here (id) AS MATERIALIZED (SELECT DISTINCT a.container_id FROM network_allocations AS a"  # noqa: S608
-        f" WHERE a.network_id IN ({_marks(ids)}) AND {_LIVE})"
+        f" WHERE a.network_id IN ({_marks(ids)}) AND a.state <> 'cleaned')"
         " SELECT c.id, c.name, coalesce(c.config ->> '$.hostname', ''), coalesce(c.config -> '$.extra_hosts', '[]'),"
         " a.id, a.network_id, a.ip, coalesce(a.ip6, ''), coalesce(m.aliases, '[]'), n.names,"
         " CASE WHEN n.internal THEN '' ELSE n.gateway END"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,10 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import quiltctl
 from tests.netns import HOST, OUTSIDE, Namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    Pause = Callable[[], AbstractContextManager[None]]
 
 COMMAND = str(Path(sys.executable).with_name("quiltctl"))
 MOUNT = Path("/sys/fs/cgroup")
@@ -146,6 +152,51 @@ def outside(quilt: Quilt) -> Iterator[Namespace]:  # noqa: ARG001 (its namespace
     subprocess.run(["ip", "route", "add", "default", "via", OUTSIDE], check=True)
     yield space
     space.close()
+
+
+@pytest.fixture
+def pausing(quilt: Quilt, tmp_path: Path) -> Callable[[str, str], tuple[Quilt, Pause]]:
+    """Return a function that gives a command which waits before a line of a module, and the pause: ``with pause():``.
+
+    It is run from a copy of what is installed, in which a FIFO is read at that line. Inside of the ``with`` it waits.
+    """
+
+    def make(module: str, line: str) -> tuple[Quilt, Pause]:
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        shutil.copytree(Path(quiltctl.__file__).parent, tmp_path / "quiltctl")
+        path = tmp_path / "quiltctl" / module
+        text, count = re.subn(
+            rf"^( +)(?={re.escape(line)})", rf"\1open({str(fifo)!r}).read()\n\1", path.read_text(), flags=re.MULTILINE
+        )
+        assert count == 1
+        path.write_text(text)
+        command = tmp_path / "command"
+        launch = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom quiltctl.__main__ import main\nmain()\n"
+        command.write_text(f"#!{sys.executable} -P\n{launch}")
+        command.chmod(0o755)
+        paused = Quilt(quilt.root)
+        paused.command = str(command)
+        return paused, lambda: _pause(fifo)
+
+    return make
+
+
+@contextlib.contextmanager
+def _pause(fifo: Path) -> Iterator[None]:
+    opened: list[int] = []
+
+    def is_reached() -> bool:
+        with contextlib.suppress(OSError):  # ENXIO: nobody reads it yet
+            opened.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        return bool(opened)
+
+    try:
+        Quilt.eventually(is_reached)
+        yield
+    finally:
+        for fd in opened:
+            os.close(fd)
 
 
 def processes_of(root: Path) -> list[str]:

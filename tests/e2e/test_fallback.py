@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.e2e.conftest import COMMAND
 
 if TYPE_CHECKING:
@@ -72,3 +74,18 @@ def test_express_wish_is_refused(rootfs_tar: Path) -> None:
     assert done.stdout == "125\n"
     assert (error.startswith("Error: cannot start c in a user namespace: "), error.endswith(REASON)) == (True, True)
     assert "--userns host" in hint
+
+
+@pytest.mark.needs("nft")
+@pytest.mark.usefixtures("own_network")
+def test_fallen_back_container_is_in_the_default_network(rootfs_tar: Path) -> None:
+    """With an address, and with a neighbour that it reaches."""
+    done = session(
+        rootfs_tar,
+        "quiltctl run -d --name web box nc -ll -p 80 -e hostname -i >/dev/null;"
+        " quiltctl run --rm box nc -w 2 10.42.0.2 80; quiltctl run --rm box ip -o -4 addr show eth0;"
+        " quiltctl rm -f web >/dev/null; quiltctl network rm quilt0; ip -o link",
+    )
+    heard, shown, removed, *links = done.stdout.splitlines()
+    assert (heard.split(), shown.split()[3], removed, len(links)) == (["10.42.0.2"], "10.42.0.4/16", "quilt0", 1)
+    assert done.stderr.count("Warning: root in this container is root of the host: ") == done.stderr.count("\n") == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 import subprocess
 import urllib.request
@@ -259,17 +260,13 @@ def test_an_internal_network_has_no_way_out(quilt: Quilt, outside: Namespace) ->
     quilt.ok("network", "create", "--internal", "closed")
     quilt.ok("run", "-d", "--name", "a", "--network", "closed", "box", "sleep", "1000")
     quilt.ok("run", "-d", "--name", "b", "--hostname", "b", "--network", "closed", "box", *GREET)
-    with socket.create_server(("0.0.0.0", 8001)):  # noqa: S104 (in a network of the test's own)
-        gateway = json.loads(quilt.ok("network", "inspect", "closed"))[0]["subnets"][0]["gateway"]
-        refused = [
-            quilt("exec", "a", "nc", "-z", "-w", "2", host, port).returncode
-            for host, port in (
-                (OUTSIDE, "8000"),
-                (gateway, "8001"),
-                (HOST, "8001"),
-            )
-        ]
-    assert (refused, ask(quilt, "a", "b")) == ([1, 1, 1], "b")
+    host = Inside(os.getpid())
+    host.serve(8001, "host")
+    gateway = json.loads(quilt.ok("network", "inspect", "closed"))[0]["subnets"][0]["gateway"]
+    assert fetch(gateway, 8001).startswith("host")
+    refused = [ask(quilt, "a", address, port) for address, port in ((OUTSIDE, 8000), (gateway, 8001), (HOST, 8001))]
+    host.close()
+    assert (refused, ask(quilt, "a", "b")) == ([""] * 3, "b")
 
 
 def test_a_container_shares_the_network_of_another(quilt: Quilt) -> None:
@@ -294,10 +291,12 @@ def test_egress_deny_reaches_nothing(quilt: Quilt, outside: Namespace) -> None:
     outside.serve(8000, "welcome", address=OUTSIDE)
     quilt.ok("run", "-d", "--name", "other", "--hostname", "other", "box", *GREET)
     quilt.ok("run", "-d", "--name", "a", "--hostname", "a", "--egress", "deny", "-p", "8080:80", "box", *GREET)
-    with socket.create_server(("0.0.0.0", 8001)):  # noqa: S104 (in a network of the test's own)
-        targets = ((OUTSIDE, "8000"), (HOST, "8001"), ("10.42.0.1", "8001"), (address_of(quilt, "other"), "80"))
-        codes = [quilt("exec", "a", "nc", "-z", "-w", "2", host, port).returncode for host, port in targets]
-    assert (codes, outside.fetch(HOST, 8080)) == ([1, 1, 1, 1], "a\n")
+    host = Inside(os.getpid())
+    host.serve(8001, "host")
+    targets = ((OUTSIDE, 8000), (HOST, 8001), ("10.42.0.1", 8001), (address_of(quilt, "other"), 80))
+    heard = [[ask(quilt, name, *target) != "" for target in targets] for name in ("a", "other")]
+    host.close()
+    assert (heard, outside.fetch(HOST, 8080)) == ([[False] * 4, [True] * 4], "a\n")
     assert quilt.inspect("a")["HostConfig"]["Egress"] == []
 
 

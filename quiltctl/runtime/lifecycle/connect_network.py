@@ -57,7 +57,7 @@ def connect(
             leases.release_leases(connection, [endpoint.lease_id], cleaned=problem is None)
         raise
     with transaction(connection):
-        leases.activate(connection, now.id)
+        leases.activate(connection, now.id, endpoint.lease_id)  # others may be half way
         ended = lease_views.endpoint(connection, endpoint.lease_id) is None
     if ended:  # meanwhile: it is in the network when it starts again
         apply_network.undo(paths, [endpoint])

@@ -97,6 +97,21 @@ def give_back(
         cleanup.complete(connection, container_id, "network")
 
 
+def put_back(paths: Paths, connection: sqlite3.Connection, endpoints: Iterable[Endpoint]) -> None:
+    """Put back what was withdrawn of these and is another run's by now: its port leads to the same address.
+
+    One that is not wired yet does that itself, and what else goes wrong is mended by gc.
+    """
+    from quiltctl.runtime.network import firewall
+
+    for container_id in {endpoint.container_id for endpoint in endpoints if endpoint.ports}:
+        for now in lease_views.endpoints_of(connection, container_id):
+            try:
+                firewall.admit(paths, now)
+            except (OSError, QuiltError):
+                continue
+
+
 def catch_up(paths: Paths, connection: sqlite3.Connection, endpoints: Iterable[Endpoint]) -> None:
     """Put policies in force that were changed while their container was started with these."""
     for endpoint in endpoints:

@@ -68,6 +68,9 @@ def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.Quil
     from quiltctl.runtime.lifecycle import lease
 
     connection = open_to_write(paths)
+    now = containers.get(connection, spec.id)
+    if now is not None and now.generation != generation:
+        return  # it was given up long ago, and its cgroup is that of a run that has begun meanwhile
     discard.remove_cgroup(paths, spec.id)
     endpoints = lease_views.endpoints_of_run(connection, spec.id, generation)
     problem = lease.withdraw(paths, connection, endpoints)
@@ -83,13 +86,15 @@ def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.Quil
             error=str(refusal),
             finished_at=time.time_ns(),
         )
-        if not failed:
-            return
-        containers.end_monitor(connection, spec.id, generation, "failed", observe.START_FAILED)
-        cleanup.complete(connection, spec.id, "cgroup")
-        lease.give_back(connection, spec.id, endpoints, problem)
-        if spec.auto_remove:
-            containers.delete(connection, spec.id, generation)
+        if failed:
+            containers.end_monitor(connection, spec.id, generation, "failed", observe.START_FAILED)
+            cleanup.complete(connection, spec.id, "cgroup")
+            lease.give_back(connection, spec.id, endpoints, problem)
+            if spec.auto_remove:
+                containers.delete(connection, spec.id, generation)
+    if not failed:
+        lease.put_back(paths, connection, endpoints)
+        return
     lease.tell_others(paths, connection, endpoints)
     if spec.auto_remove:
         discard.discard_all(paths, connection, [spec.id])
@@ -134,14 +139,16 @@ def write_end(paths: Paths, connection: sqlite3.Connection, container: Container
             error=container.error,
             finished_at=container.finished_at or time.time_ns(),
         )
-        if not ended:
-            return False
-        containers.end_monitor(connection, container.id, container.generation, monitor, container.exit_reason or "")
-        if problem is None:
-            cleanup.complete(connection, container.id, "cgroup")
-        lease.give_back(connection, container.id, endpoints, unwithdrawn)
-        if container.auto_remove:
-            containers.delete(connection, container.id, container.generation)
+        if ended:
+            containers.end_monitor(connection, container.id, container.generation, monitor, container.exit_reason or "")
+            if problem is None:
+                cleanup.complete(connection, container.id, "cgroup")
+            lease.give_back(connection, container.id, endpoints, unwithdrawn)
+            if container.auto_remove:
+                containers.delete(connection, container.id, container.generation)
+    if not ended:
+        lease.put_back(paths, connection, endpoints)
+        return False
     lease.tell_others(paths, connection, endpoints)
     if container.auto_remove:
         discard.discard_all(paths, connection, [container.id])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
+    from quiltctl.db.containers import Container
     from quiltctl.model.endpoint import Endpoint, Wire
     from quiltctl.paths import Paths
 
@@ -71,12 +72,24 @@ def release(paths: Paths, connection: sqlite3.Connection, container_id: str) -> 
 def _release(paths: Paths, connection: sqlite3.Connection, container_id: str, left: Sequence[Endpoint]) -> str:
     container = containers.get(connection, container_id)
     if container is not None and container.state in containers.LIVE:
-        problem = apply_network.undo(paths, left)  # it runs, and has left these networks
+        problem = _take_out(paths, connection, container, left)
     else:
         problem = lease.withdraw(paths, connection, left)
     with transaction(connection):
         lease.give_back(connection, container_id, left, problem)
     return problem or ""
+
+
+def _take_out(
+    paths: Paths, connection: sqlite3.Connection, container: Container, left: Sequence[Endpoint]
+) -> str | None:
+    """Take a container that runs out of networks that it has left already. Returns what went wrong, if it did."""
+    try:
+        for endpoint in left:
+            apply_network.unwire(paths, connection, endpoint, container)
+    except (OSError, QuiltError) as error:
+        return str(error)
+    return None
 
 
 def _leftovers(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> Iterator[Mended]:
@@ -102,7 +115,7 @@ def _unfinished(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) 
                 apply_network.undo(paths, [endpoint])
                 apply_network.wire(paths, connection, endpoint, container)
                 with transaction(connection):
-                    leases.activate(connection, endpoint.container_id)
+                    leases.activate(connection, endpoint.container_id, endpoint.lease_id)
             except (QuiltError, OSError) as error:
                 problem = str(error)
         yield Mended("lease", f"{endpoint.ip} in {endpoint.network}", "connected", problem)

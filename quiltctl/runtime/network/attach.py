@@ -170,13 +170,15 @@ def _set_sysctl(name: str, value: str) -> None:
 
 
 def lead_out(endpoint: Endpoint, netns_fd: int) -> None:
-    """Let the default route go by this network, unless there is one.
+    """Let the default route go by this network, unless there is one, or its wire is still to be made.
 
     Raises:
         OSError: the kernel refuses it.
     """
     inside = _open_inside(netns_fd, ipv6=bool(endpoint.ip6))
     try:
-        netlink.ask(inside, _ways_out(endpoint, netlink.index_of(inside, endpoint.interface)))
+        index = netlink.index_of(inside, endpoint.interface)
+        if index:
+            netlink.ask(inside, _ways_out(endpoint, index))
     finally:
         inside.close()

@@ -57,7 +57,7 @@ def discard_all(paths: Paths, connection: sqlite3.Connection, container_ids: Seq
             problem = remove_cgroup(paths, container_id)
             if problem is not None:
                 raise problem
-            _remove_folder(paths.container(container_id))
+            remove_folder(paths.container(container_id))
         except OSError as error:
             problems[container_id] = f"{error.filename}: {error.strerror}"
     with transaction(connection):
@@ -70,7 +70,7 @@ def discard_all(paths: Paths, connection: sqlite3.Connection, container_ids: Seq
     return [f"cannot remove what is left of {key[:12]}: {text}" for key, text in problems.items()]
 
 
-def _remove_folder(path: str) -> None:
+def remove_folder(path: str) -> None:
     """Remove a container's folder, also while somebody else does the same, as gc may."""
     from quiltctl.runtime.tree import remove_tree  # ctypes: 3 ms that a start need not pay
 

@@ -18,7 +18,6 @@ from quiltctl.runtime import cgroups, liveness
 from quiltctl.runtime.lifecycle import discard, observe, reap, remove, remove_network, sweep_images, sweep_networks
 from quiltctl.runtime.lifecycle.create_network import BRIDGE
 from quiltctl.runtime.seccomp import cache
-from quiltctl.runtime.tree import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def _orphan_folders(paths: Paths, connection: sqlite3.Connection, wish: Wish) ->
     """Folders of containers that have no row."""
     for name in _listed(paths.containers):
         if containers.get(connection, name) is None:
-            yield _act("folder", name, wish, lambda name=name: remove_tree(paths.container(name)))  # type: ignore[misc]
+            yield _act("folder", name, wish, lambda name=name: discard.remove_folder(paths.container(name)))  # type: ignore[misc]
 
 
 def _orphan_cgroups(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:

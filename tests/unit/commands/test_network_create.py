@@ -12,7 +12,6 @@ from quiltctl.db.connection import open_to_read, open_to_write, transaction
 from quiltctl.errors import Conflict, UsageError
 from quiltctl.model.subnet import parse_subnet
 from quiltctl.runtime.lifecycle import create_network
-from quiltctl.runtime.network import routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +25,8 @@ if TYPE_CHECKING:
 DNS = "198.18.0.53"
 
 
-@pytest.fixture(autouse=True)
-def _host_without_routes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the host that the tests run on have no say in which subnets are free."""
-    monkeypatch.setattr(routes, "host_subnets", list)
+# The host that the tests run on has no say in which subnets are free.
+pytestmark = pytest.mark.usefixtures("own_network")
 
 
 def made(paths: Paths, name: str) -> Network:

@@ -94,31 +94,21 @@ def lease(
 
 def _choose(connection: sqlite3.Connection, network: Network, member: Membership) -> tuple[str, str | None]:
     """Return addresses that nobody has: those asked for, or the next ones."""
-    if member.ip is not None:
-        if not _is_free(connection, network, "ip", member.ip):
-            raise _taken(connection, network, "ip", member.ip)
-        candidates: Iterable[str] = (member.ip,)
-    else:
-        candidates = _following(network)
-    for ip in candidates:
+    if member.ip is not None and not _is_free(connection, network, "ip", member.ip):
+        raise _taken(connection, network, "ip", member.ip)
+    for ip in _following(network) if member.ip is None else (member.ip,):
         if not _is_free(connection, network, "ip", ip):
             continue
-        if network.subnet6 is None:
-            break
-        ip6 = member.ip6 or _sibling(network, ip)
-        if _is_free(connection, network, "ip6", ip6):
+        ip6 = None if network.subnet6 is None else member.ip6 or _sibling(network, ip)
+        if ip6 is None or _is_free(connection, network, "ip6", ip6):
             if member.ip is None:
                 _remember(connection, network, ip)
             return ip, ip6
-        if member.ip6 is not None or member.ip is not None:
+        if member.ip is not None or member.ip6 is not None:
             raise _taken(connection, network, "ip6", ip6)
-    else:
-        raise errors.Conflict(
-            f"no address is left in network {network.name}", hint="remove containers, or make a larger network"
-        )
-    if member.ip is None:
-        _remember(connection, network, ip)
-    return ip, None
+    raise errors.Conflict(
+        f"no address is left in network {network.name}", hint="remove containers, or make a larger network"
+    )
 
 
 def _remember(connection: sqlite3.Connection, network: Network, ip: str) -> None:
@@ -173,13 +163,13 @@ def _name_of(connection: sqlite3.Connection, container_id: str) -> str:
     return container_id[:12] if row is None else str(row[0])
 
 
-def activate(connection: sqlite3.Connection, container_id: str, lease_id: int | None = None) -> int:
-    """Note that the container has its addresses, or one of them. Returns how many were not active before."""
-    return connection.execute(
+def activate(connection: sqlite3.Connection, container_id: str, lease_id: int | None = None) -> None:
+    """Note that the container has its addresses, or one of them."""
+    connection.execute(
         "UPDATE network_allocations SET state = 'active'"
         " WHERE container_id = ?1 AND (?2 IS NULL OR id = ?2) AND state = 'allocated'",
         (container_id, lease_id),
-    ).rowcount
+    )
 
 
 def release(

@@ -45,7 +45,7 @@ def sweep(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> Ite
     yield from _orphan_links(links, wires, endpoints, dry_run=dry_run)
     if links:  # else they are in another network namespace, if there are any
         yield from _lost_wires(endpoints, dry_run=dry_run)
-    if links or not wires:
+    if links or (not wires and _has_rules(paths)):
         yield from _firewall(paths, connection, dry_run=dry_run)
     if endpoints and not dry_run:
         lease.tell_others(paths, connection, endpoints)
@@ -158,6 +158,12 @@ def _lost_wires(endpoints: tuple[Endpoint, ...], *, dry_run: bool) -> Iterator[M
             except (OSError, QuiltError) as error:
                 problem = str(error)
         yield Mended("bridge", lost.bridge, "restored", problem)
+
+
+def _has_rules(paths: Paths) -> bool:
+    from quiltctl.runtime.network import firewall
+
+    return firewall.is_there(paths)
 
 
 def _firewall(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> Iterator[Mended]:

@@ -152,6 +152,11 @@ def remove_networks(paths: Paths, bridges: Iterable[str]) -> None:
         return
 
 
+def is_there(paths: Paths) -> bool:
+    """Return whether this root has rules at all: two messages to the kernel."""
+    return any(nftables.has_table(family, paths.nft_table) for family in nftables.FAMILIES)
+
+
 def remove(paths: Paths) -> None:
     """Remove all rules of this root, where there are any.
 

@@ -228,6 +228,18 @@ def test_repair_sees_a_policy_that_says_something_else(town: Any) -> None:
     assert town.do(repair.repair, lambda: rows, dry_run=False) == []
 
 
+def test_rules_are_there_from_the_first_network_to_the_last(town: Any) -> None:
+    """One question tells it, of either table: gc of a host without networks need not run nft."""
+    said = [town.do(firewall.is_there)]
+    town.do(firewall.ensure, [town.endpoint(2)])
+    said.append(town.do(firewall.is_there))
+    town.do(firewall.remove)
+    town.do(lambda paths: nft.run(f"add table bridge {paths.nft_table}\n"))
+    said.append(town.do(firewall.is_there))
+    town.do(firewall.remove)
+    assert [*said, town.do(firewall.is_there)] == [False, True, True, False]
+
+
 def test_flushed_rules_are_restored(town: Any, netns: ModuleType, published: Callable[..., Any]) -> None:
     """By the next start as far as it needs them, by repair altogether: ports lead in again, policies hold."""
     endpoint = town.endpoint(2, ports=(published(8080, 80),), egress=())

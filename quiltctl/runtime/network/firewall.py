@@ -161,17 +161,14 @@ def remove(paths: Paths) -> None:
     """Remove all rules of this root, where there are any.
 
     Raises:
+        HostLacks: there are rules, and no nft any more.
         KernelError: nft refuses.
     """
     table = paths.nft_table
-
-    def script(found: Found) -> str:
-        return "".join(f"delete table {family} {table}\n" for family in sorted({f for f, _ in found.chains}))
-
-    try:
-        change(table, script, "inet", "bridge")
-    except errors.HostLacks:
-        return
+    there = [family for family in nftables.FAMILIES if nftables.has_table(family, table)]
+    if there:
+        # Added first: what somebody else has removed meanwhile is no error.
+        nft.run("".join(f"add table {family} {table}\ndelete table {family} {table}\n" for family in there))
 
 
 def elements_of(endpoint: Endpoint) -> list[Element]:

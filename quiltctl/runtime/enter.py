@@ -13,7 +13,7 @@ import os
 
 from quiltctl.model.spec import Spec
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, confinement, interpreter, limits, namespaces, program
+from quiltctl.runtime import cgroups, confinement, interpreter, namespaces, program, rlimits
 from quiltctl.runtime.linux import privileges, processes
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from quiltctl.paths import Paths
-    from quiltctl.runtime.limits import Limit
+    from quiltctl.runtime.rlimits import Limit
 
 _STUB = "from quiltctl.runtime.enter import main;main(*map(int,sys.argv[1:]))"
 
@@ -58,7 +58,7 @@ def be_helper(order: dict[str, Any], entry: Entry, python: str, search_path: Seq
         privileges.forbid_dumps()
         # The command line that we are a fork of is the caller's, with whatever secrets stand in it.
         privileges.set_title("quiltctl-exec")
-        limits.forget_oom_score()
+        rlimits.forget_oom_score()
         if interpreter.is_within_reach(python, order["spec"]["uid_map"], order["spec"]["gid_map"]):
             order_fd = interpreter.pass_on(order)
             fds = (order_fd, entry.init_fd, entry.failure_fd, entry.born_fd, *entry.stdio_fds, *entry.tasks_fds)

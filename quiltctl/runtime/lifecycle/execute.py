@@ -14,7 +14,7 @@ import os
 from quiltctl import errors
 from quiltctl.model.id_map import root_ids
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, enter, interpreter, limits, liveness, program
+from quiltctl.runtime import cgroups, enter, interpreter, liveness, program, rlimits
 from quiltctl.runtime.lifecycle.failure import explain_for
 from quiltctl.runtime.linux import pidfd, processes
 from quiltctl.runtime.relay import Relay, catch_signals
@@ -59,7 +59,7 @@ def execute(paths: Paths, container: Container, spec: Spec, session: Session) ->
     failure_r, failure_w = os.pipe2(os.O_CLOEXEC)
     born_r, born_w = os.pipe2(os.O_CLOEXEC)
     entry = enter.Entry(init_fd, joinable.tasks_fds, inner, failure_w, born_w)
-    order = enter.order(paths, spec, session.to_dict(), limits.prepare(spec.ulimits))
+    order = enter.order(paths, spec, session.to_dict(), rlimits.prepare(spec.ulimits))
     helper = processes.clone(0, cgroup_fd=joinable.unified_fd)
     if helper == 0:
         enter.be_helper(order, entry, interpreter.path(), interpreter.search_path())

@@ -15,7 +15,7 @@ import os
 from quiltctl.model import device
 from quiltctl.model.id_map import root_ids
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, confinement, devices, limits, liveness, namespaces, sandbox, user_namespace
+from quiltctl.runtime import cgroups, confinement, devices, liveness, namespaces, rlimits, sandbox, user_namespace
 from quiltctl.runtime.linux import files, mounts, pidfd, privileges, processes
 from quiltctl.runtime.rootfs import outside
 from quiltctl.runtime.rootfs.plan import plan
@@ -56,7 +56,7 @@ def launch(paths: Paths, spec: Spec, stdio_fds: tuple[int, ...], joined: tuple[i
         NoUserNamespace: see there.
     """
     container_dir = paths.container(spec.id)
-    exact = limits.prepare(spec.ulimits)
+    exact = rlimits.prepare(spec.ulimits)
     joined_fd = -1 if joined is None else pidfd.open_folder(*joined)
     joinable = cgroups.create(paths.cgroup, spec.id, pids_limit=spec.pids_limit, rules=_device_rules(spec))
     cgroup2 = joinable.unified_fd is not None

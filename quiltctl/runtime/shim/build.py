@@ -20,7 +20,7 @@ from quiltctl.errors import HostLacks, KernelError, QuiltError
 from quiltctl.model.endpoint import Endpoint, routed
 from quiltctl.model.spec import Spec
 from quiltctl.paths import Paths
-from quiltctl.runtime import interpreter, limits, program, sandbox
+from quiltctl.runtime import interpreter, program, rlimits, sandbox
 from quiltctl.runtime.lifecycle import settle
 from quiltctl.runtime.lifecycle.failure import explain
 from quiltctl.runtime.linux import mounts, pidfd, privileges, processes
@@ -59,7 +59,7 @@ def _get_ready() -> OSError | None:
         privileges.forbid_dumps()
         # The command line that this is a fork of is the caller's, with whatever secrets stand in it.
         privileges.set_title("quiltctl-build")
-        limits.forget_oom_score()
+        rlimits.forget_oom_score()
         processes.leave(processes.CLONE_NEWNS)
         mounts.make_private()
     except OSError as error:

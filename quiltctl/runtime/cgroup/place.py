@@ -16,27 +16,37 @@ if TYPE_CHECKING:
     from quiltctl.paths import Paths
 
 SHIMS = "shims"
+HOLDER = "holder"
+"""Where the process lives that systemd begins a scope with."""
 _SLICE = "system.slice"
 
 
 def is_delegated() -> bool:
-    """Return whether the cgroup of a root has to be had from systemd: a v2 tree has one owner (sd_booted(3))."""
-    return find_layout().is_unified and os.path.isdir("/run/systemd/system")
+    """Return whether cgroups have to be had from systemd: it owns the v2 tree (sd_booted(3))."""
+    return os.path.isdir("/run/systemd/system") and find_layout().is_unified
 
 
-def base(paths: Paths) -> str:
-    """Return the cgroup below which the cgroups of this root lie."""
-    return f"{_SLICE}/{paths.cgroup}.scope" if is_delegated() else paths.cgroup
+def base(paths: Paths, parent: str = "") -> str:
+    """Return the cgroup in which a container lies that has been given this parent, or none."""
+    if parent and not (parent.endswith(".slice") and is_delegated()):
+        return parent
+    if not is_delegated():
+        return paths.cgroup
+    stem = os.path.basename(parent).removesuffix(".slice")
+    return f"{parent or _SLICE}/{paths.cgroup}{stem and '-' + stem}.scope"
 
 
-def of_shims(paths: Paths) -> str:
-    """Return the cgroup in which the shims live."""
-    return f"{base(paths)}/{SHIMS}"
+def of_shim(paths: Paths, parent: str = "") -> str:
+    """Return the cgroup of a container's shim. In a scope it lies beside the container's, and keeps the scope."""
+    home = base(paths, parent)
+    return f"{home if home.endswith('.scope') else paths.cgroup}/{SHIMS}"
 
 
 def of_container(paths: Paths, container_id: str, parent: str = "") -> str:
-    """Return the cgroup of a container, which has been given a parent of its own or not."""
-    return f"{parent}/{paths.cgroup}-{container_id}" if parent else f"{base(paths)}/{container_id}"
+    """Return the cgroup of a container that has been given this parent, or none."""
+    home = base(paths, parent)
+    own = not parent or home.endswith(".scope")
+    return f"{home}/{container_id}" if own else f"{home}/{paths.cgroup}-{container_id}"
 
 
 def expand(parent: str) -> str:

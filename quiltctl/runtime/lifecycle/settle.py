@@ -71,7 +71,7 @@ def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.Quil
     now = containers.get(connection, spec.id)
     if now is not None and now.generation != generation:
         return  # it was given up long ago, and its cgroup is that of a run that has begun meanwhile
-    discard.remove_cgroup(paths, spec.id)
+    discard.remove_cgroup(connection, spec.id)
     endpoints = lease_views.endpoints_of_run(connection, spec.id, generation)
     problem = lease.withdraw(paths, connection, endpoints)
     with transaction(connection):
@@ -124,7 +124,7 @@ def write_end(paths: Paths, connection: sqlite3.Connection, container: Container
     if now is None or now.generation != container.generation or now.state not in containers.LIVE:
         return False  # before anything is taken away from a run that has begun meanwhile
     endpoints = lease_views.endpoints_of_run(connection, container.id, container.generation)
-    problem = discard.remove_cgroup(paths, container.id)
+    problem = discard.remove_cgroup(connection, container.id)
     unwithdrawn = lease.withdraw(paths, connection, endpoints)
     with transaction(connection):
         ended = containers.move(

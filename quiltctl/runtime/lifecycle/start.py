@@ -153,7 +153,7 @@ def start(
             made = create.insert(paths, connection, spec, networking.wanted, routes) if new else spec
             begun = _begin(paths, connection, made, shim, streams, networking, identity)
             if not new:
-                discard.plan(paths, connection, spec.id)
+                discard.plan(paths, connection, spec)
         return begun
 
     try:

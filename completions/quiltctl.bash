@@ -7,12 +7,12 @@ _quiltctl_at() {
         "")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="run create start stop kill wait rm exec rename update ps inspect logs port events images import tag rmi gc info version completion container image network system monitor cleanup"
+            words="run create start stop kill wait rm exec rename update ps inspect logs stats port events images import tag rmi gc info version completion container image network system monitor cleanup"
             ;;
         "container")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="create exec exists inspect kill logs ls port prune rename rm run start stop update wait"
+            words="create exec exists inspect kill logs ls port prune rename rm run start stats stop update wait"
             ;;
         "image")
             options="--root --log-level --help -h --version -v"
@@ -104,6 +104,11 @@ _quiltctl_at() {
         "logs" | "container logs")
             options="--follow -f --since --until --tail -n --timestamps -t --names --latest -l --json --root --log-level --help -h"
             valued="--since=text --until=text --tail=text -n=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="container*"
+            ;;
+        "stats" | "container stats")
+            options="--all -a --no-stream --no-reset --interval -i --latest -l --history --sort --format --json --no-trunc --root --log-level --help -h"
+            valued="--interval=text -i=text --history=text --sort=of:created,name,cpu,memory,pids,net,block --format=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="container*"
             ;;
         "port" | "container port")

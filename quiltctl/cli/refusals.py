@@ -14,7 +14,7 @@ ELSEWHERE = {
 
 _CONTAINER = (
     *("attach", "commit", "cp", "diff", "export", "pause", "restart"),
-    *("stats", "top", "unpause"),
+    *("top", "unpause"),
 )
 _IMAGE = ("history", "load", "pull", "push", "save", "untag")
 

@@ -16,7 +16,16 @@ from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import liveness
 from quiltctl.runtime.cgroup import place, tree
-from quiltctl.runtime.lifecycle import discard, observe, reap, remove, remove_network, sweep_images, sweep_networks
+from quiltctl.runtime.lifecycle import (
+    discard,
+    observe,
+    reap,
+    record_samples,
+    remove,
+    remove_network,
+    sweep_images,
+    sweep_networks,
+)
 from quiltctl.runtime.lifecycle.create_network import BRIDGE
 from quiltctl.runtime.seccomp import cache
 
@@ -202,6 +211,13 @@ def _unused_images(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> 
         yield Finding("image", image.name or image.id[:12], "removed")
 
 
+def _samples(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
+    """What the containers use, which is no finding."""
+    if not wish.dry_run:
+        record_samples.record(paths, connection)
+    yield from ()
+
+
 def _bookkeeping(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
     """What nobody needs to hear of: finished tasks, filters of system calls that nobody uses, the boot id, ..."""
     if wish.dry_run:
@@ -228,6 +244,7 @@ _SWEEPS = (
     _old_containers,
     _unused_images,
     _old_events,
+    _samples,
     _bookkeeping,
 )
 

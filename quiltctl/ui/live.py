@@ -80,8 +80,9 @@ class Screen:
         """Show a picture, and from now on again whenever the window gets another size."""
         self._picture = picture
         size = size_of(self._fd)
-        # No newline after the last line: on the last row it would move all of them.
-        self._write(_BEGIN + "\r\n".join(line + _CLEAR_REST for line in picture(*size)) + _END)
+        # What is cleared is cleared first: after a full line it would take the last character of that. And no newline
+        # comes after the last line: on the last row it would move all of them.
+        self._write(_BEGIN + "\r\n".join(_CLEAR_REST + line for line in picture(*size)) + _END)
 
     def wait(self, seconds: float) -> None:
         """Sleep so long, and follow the window meanwhile."""

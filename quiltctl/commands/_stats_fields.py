@@ -33,6 +33,10 @@ HEADINGS = (
 """podman's columns; in a narrow window the last ones go first."""
 
 
+KNOWN = (*HEADINGS, ("PIDS", "PIDs"), ("MEM USAGE / LIMIT", "MemUsageBytes"))
+"""What stands above a column of a template: podman's and docker's words."""
+
+
 class Row:
     """One container in one sample, with the sample before, if there was one."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from quiltctl.commands._stats_fields import FIELDS, HEADINGS, Row, document, per_cent, sort
+from quiltctl.commands._stats_fields import FIELDS, HEADINGS, KNOWN, Row, document, per_cent, sort
 from quiltctl.ui import show
 from quiltctl.ui.fields import Fields
 from quiltctl.ui.safe import write
@@ -28,6 +28,7 @@ class View:
     def __init__(self, source: Source, format: str | None, key: str, *, whole: bool) -> None:
         self._source = source
         self._format = format
+        self._is_table = format is None or format.strip() == "table"
         self._key = key
         self._whole = whole
         self._before: dict[str, Usage] = {}
@@ -70,7 +71,8 @@ class View:
         return sort(rows, self._key)
 
     def _text(self, rows: Sequence[Row]) -> str:
-        return show.rows_text([Fields(FIELDS, row) for row in rows], headings=HEADINGS, format=self._format)
+        headings = HEADINGS if self._is_table else KNOWN
+        return show.rows_text([Fields(FIELDS, row) for row in rows], headings=headings, format=self._format)
 
     def _line_writer(self) -> Callable[[Sequence[Row]], None]:
         """Return what writes a sample into a stream: as JSON, on a line of its own."""
@@ -87,11 +89,10 @@ class View:
         keys = [key for _, key in HEADINGS]
         ranks = [_RANKS.get(key, len(keys) + place) for place, key in enumerate(keys)]
         table = Columns([heading for heading, _ in HEADINGS], ranks, keys.index("Name"))
-        is_table = self._format is None or self._format.strip() == "table"
-        has_heading = is_table or str(self._format).startswith("table ")
+        has_heading = self._is_table or str(self._format).startswith("table ")
 
         def lines_of(rows: Sequence[Row], columns: int) -> list[str]:
-            if is_table:
+            if self._is_table:
                 return table.lines([[FIELDS[key](row) for key in keys] for row in rows], columns)
             return [line[:columns] for line in self._text(rows).splitlines()]
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _PLAIN = " ....####"
 """For what cannot write blocks: less than half of a character, and more."""
-_LEAST_WIDTH = 10
+_LEAST_WIDTH = 25
+"""Two moments side by side below it."""
 _HOUR_NS = 3600 * 1_000_000_000
 _DAY_NS = 24 * _HOUR_NS
 _ROOM_FOR_THREE = 3
@@ -51,7 +52,7 @@ def plot(
 
     The scale begins at 0. Where nothing is known there is nothing, and what is known is always to be seen.
     """
-    spans = list(spans)
+    spans = [span for span in spans if span.until >= since and span.since <= until]
     top = _round_up(max((span.value for span in spans), default=0.0))
     labels = [label(top * row / rows) if row in {rows, rows // 2, 0} else "" for row in range(rows, -1, -1)]
     margin = max(map(len, labels))
@@ -73,8 +74,6 @@ def _places(spans: Iterable[Span], since: int, until: int, width: int) -> list[f
     """Return the highest value in each place, None where there is none."""
     found: list[float | None] = [None] * width
     for span in spans:
-        if span.until < since or span.since > until:
-            continue
         first, last = (
             min(max((moment - since) * width // max(until - since, 1), 0), width - 1)
             for moment in (span.since, span.until)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 # xterm's control sequences: the other screen, no cursor, no wrapping at the right edge; and all of it undone.
 _ENTER = "\033[?1049h\033[?25l\033[?7l"
 _LEAVE = "\033[?7h\033[?25h\033[?1049l"
-_BEGIN, _END = "\033[?2026h\033[H", "\033[J\033[?2026l"
-_CLEAR_REST = "\033[K"
+_BEGIN, _END = "\033[?2026h\033[H", "\033[?2026l"
+_CLEAR_REST, _CLEAR_BELOW = "\033[K", "\033[J"
 _USUAL = os.terminal_size((80, 24))
 
 
@@ -80,9 +80,11 @@ class Screen:
         """Show a picture, and from now on again whenever the window gets another size."""
         self._picture = picture
         size = size_of(self._fd)
+        *lines, last = picture(*size) or [""]
         # What is cleared is cleared first: after a full line it would take the last character of that. And no newline
         # comes after the last line: on the last row it would move all of them.
-        self._write(_BEGIN + "\r\n".join(_CLEAR_REST + line for line in picture(*size)) + _END)
+        above = "".join(f"{_CLEAR_REST}{line}\r\n" for line in lines)
+        self._write(f"{_BEGIN}{above}{_CLEAR_BELOW}{last}{_END}")
 
     def wait(self, seconds: float) -> None:
         """Sleep so long, and follow the window meanwhile."""

@@ -128,7 +128,7 @@ def test_database_of_an_older_version_has_no_samples(monkeypatch: pytest.MonkeyP
     """It is read as it is, since reading changes nothing."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     with monkeypatch.context() as patch:
-        patch.setattr(migrate, "MIGRATIONS", migrate.MIGRATIONS[:3])
+        patch.setattr(migrate, "MIGRATIONS", migrate.MIGRATIONS[:4])
         migrate.upgrade(connection)
 
     assert samples.of_container(connection, "a" * 64, 0) == []

@@ -41,6 +41,7 @@ NONE = ("--network", "none")
         ("ps", "--filter", "status=running"),
         ("inspect", "c"),
         ("logs", "c"),
+        ("stats", "--no-stream"),
         ("exec", "c", "true"),
         ("run", "-d", *NONE, "box", "true"),
         ("run", "--rm", *NONE, "box", "true"),

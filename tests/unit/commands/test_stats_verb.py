@@ -400,7 +400,8 @@ def test_stats_reads_all_containers_by_one_query(call: Call, capsys: Capture, qu
 
     for number in range(5):
         run(f"c{number}")
-    connection, statements = open_to_read(quilt_root), []
+    statements: list[str] = []
+    connection = open_to_read(quilt_root)
     connection.set_trace_callback(statements.append)
 
     found = sample(quilt_root, connection)

@@ -19,8 +19,8 @@ APART = 10 * SECOND
 
 def sample(container_id: str, at: int, generation: int = 1, **given: Any) -> samples.Sample:
     """Return a sample of which nothing is known but what is given."""
-    facts = {name: given.get(name) for name in samples.Sample._fields}
-    return samples.Sample(**{**facts, "container_id": container_id, "at": at, "generation": generation})
+    facts: dict[str, Any] = dict.fromkeys(samples.Sample._fields)
+    return samples.Sample(**{**facts, **given, "container_id": container_id, "at": at, "generation": generation})
 
 
 def recorded(connection: sqlite3.Connection, *wanted: samples.Sample) -> list[tuple[str, int]]:

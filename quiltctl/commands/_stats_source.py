@@ -32,15 +32,17 @@ class Source:
                 self.ids = [containers.find(self.connection, reference).id for reference in named]
 
     def read(self) -> list[Usage]:
-        """Return the next sample, the oldest container first."""
+        """Return the next sample: those that are named in their order, else the oldest container first."""
         from quiltctl.runtime.lifecycle.sample import sample
 
-        if not self._is_there:
+        if not self._is_there and os.path.exists(self.paths.database):
             # What is opened where there is no database stays empty, so once there is one, that is opened.
-            self._is_there = os.path.exists(self.paths.database)
+            self._is_there = True
             self.connection = open_to_read(self.paths)
         with translated(self.paths.database):
-            return sample(self.paths, self.connection, self.ids, all=self.all)
+            usages = sample(self.paths, self.connection, self.ids, all=self.all)
+        order = {container_id: place for place, container_id in enumerate(self.ids or ())}
+        return sorted(usages, key=lambda usage: order[usage.container.id]) if order else usages
 
     @property
     def is_over(self) -> bool:

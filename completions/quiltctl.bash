@@ -7,12 +7,12 @@ _quiltctl_at() {
         "")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="run create start stop kill wait rm exec pause unpause rename update ps inspect logs stats port events images import tag rmi gc info version completion container image network system monitor cleanup"
+            words="run create start stop kill wait rm exec pause unpause rename update ps inspect logs top stats port events images import tag rmi gc info version completion container image network system monitor cleanup"
             ;;
         "container")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="create exec exists inspect kill logs ls pause port prune rename rm run start stats stop unpause update wait"
+            words="create exec exists inspect kill logs ls pause port prune rename rm run start stats stop top unpause update wait"
             ;;
         "image")
             options="--root --log-level --help -h --version -v"
@@ -115,6 +115,12 @@ _quiltctl_at() {
             options="--follow -f --since --until --tail -n --timestamps -t --names --latest -l --json --root --log-level --help -h"
             valued="--since=text --until=text --tail=text -n=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="container*"
+            ;;
+        "top" | "container top")
+            options="--latest -l --json --root --log-level --help -h"
+            valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="running text*"
+            ends="yes"
             ;;
         "stats" | "container stats")
             options="--all -a --no-stream --no-reset --interval -i --latest -l --history --sort --format --json --no-trunc --root --log-level --help -h"

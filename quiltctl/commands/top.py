@@ -106,16 +106,12 @@ def _find(paths: Paths, reference: str | None) -> tuple[Container, Spec, Crew]:
         found = observe(connection, paths, row)
         if found is None:
             raise errors.NotFound("container", reference or row.id)
-        config = decode(connection, containers.config_of(connection, found.id))
+        spec = spec_from(decode(connection, containers.config_of(connection, found.id)))
     if found.state not in {"running", "paused"} or found.pid is None or found.pid_started is None:
         raise _not_running(found)
-    spec = spec_from(config)
-    parent = config.get("cgroup_parent") or ""
-    return (
-        found,
-        spec,
-        Crew(paths, found.id, found.pid, found.pid_started, parent=parent, private=spec.pid == "private"),
-    )
+    private = spec.pid == "private"
+    crew = Crew(paths, found.id, found.pid, found.pid_started, parent=spec.cgroup_parent, private=private)
+    return found, spec, crew
 
 
 def _not_running(container: Container) -> errors.WrongState:

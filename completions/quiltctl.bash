@@ -7,7 +7,7 @@ _quiltctl_at() {
         "")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="run create start stop kill wait rm exec pause unpause rename update ps inspect logs top stats port events images import tag rmi gc info version completion container image network system monitor cleanup"
+            words="run create start stop kill wait rm exec pause unpause rename update ps inspect logs top stats port events images import tag rmi gc metrics info version completion container image network system monitor cleanup"
             ;;
         "container")
             options="--root --log-level --help -h --version -v"
@@ -159,6 +159,10 @@ _quiltctl_at() {
         "gc")
             options="--dry-run --json --exited-older-than --images --events-older-than --root --log-level --help -h"
             valued="--exited-older-than=text --events-older-than=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            ;;
+        "metrics")
+            options="--output -o --format --root --log-level --help -h"
+            valued="--output=file -o=file --format=of:openmetrics,prometheus --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             ;;
         "info" | "system info")
             options="--format --json --root --log-level --help -h"

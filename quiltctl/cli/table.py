@@ -43,6 +43,7 @@ SUMMARIES = {
     "inspect": "Show everything about containers, images or networks.",
     "kill": "Send a signal to containers.",
     "logs": "Show what containers wrote.",
+    "metrics": "Print numbers for Prometheus and other monitoring.",
     "monitor_ls": "List the shims, one for each container that runs.",
     "network_connect": "Put a container into a network.",
     "network_create": "Make a network.",
@@ -98,7 +99,13 @@ THEMES = {
         "events": "events",
     },
     "Images": {"images": "image_ls", "import": "image_import", "tag": "image_tag", "rmi": "image_rm"},
-    "Housekeeping": {"gc": "gc", "info": "info", "version": "version", "completion": "completion"},
+    "Housekeeping": {
+        "gc": "gc",
+        "metrics": "metrics",
+        "info": "info",
+        "version": "version",
+        "completion": "completion",
+    },
 }
 """The verbs that stand at the top, by the theme under which the help lists them."""
 

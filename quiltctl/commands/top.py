@@ -122,16 +122,15 @@ def _not_running(container: Container) -> errors.WrongState:
 
 
 def _show(container: Container, spec: Spec, crew: Crew, descriptors: list[str], *, as_json: bool) -> None:
-    from quiltctl.ui import show, table
+    from quiltctl.ui import safe, show, table
 
     processes = crew.processes()
     seen_by = scene(spec.uid_map, spec.gid_map, _names(container))
     if as_json:
         show.show_json([document(process, seen_by, descriptors) for process in processes], indent=2)
     else:
-        table.write_table(
-            [FIELDS[name].heading for name in descriptors], [row(p, seen_by, descriptors) for p in processes]
-        )
+        headings = [FIELDS[name].heading for name in descriptors]
+        safe.write(table.aligned([headings, *(row(process, seen_by, descriptors) for process in processes)]))
 
 
 def _names(container: Container) -> tuple[dict[int, str], dict[int, str]]:

@@ -17,6 +17,7 @@ HEAVY = {
     "rich",
     "psutil",
     "pyroute2",
+    "prometheus_client",
     "asyncio",
     "subprocess",
     "re",

@@ -51,6 +51,7 @@ NONE = ("--network", "none")
         ("network", "create", "app"),
         ("network", "ls"),
         ("network", "ls", "-q", "--filter", "name=app"),
+        ("top", "c"),
         ("kill", "-s", "CONT", "c"),
         ("wait", "done"),
         ("stop", "done"),

@@ -12,7 +12,7 @@ ELSEWHERE = {
 }
 """By first word: what quiltctl does not do, and who does."""
 
-_CONTAINER = (*("attach", "commit", "cp", "diff", "export", "restart"),)
+_CONTAINER = ("attach", "commit", "cp", "diff", "export", "restart")
 _IMAGE = ("history", "load", "pull", "push", "save", "untag")
 
 LATER = {

@@ -102,6 +102,19 @@ def test_metrics_of_a_container_whose_shim_was_killed(quilt: Quilt) -> None:
     assert exits["supervisor-lost"] == 1
 
 
+def test_metrics_count_what_the_kernel_kills_for_memory(quilt: Quilt) -> None:
+    """While the container goes on, after it has ended by it, and of the whole root when it is removed."""
+    hungry = "(x=$(head -c 90000000 /dev/zero | tr '\\0' x)); sleep 1000; :"
+    quilt.ok("run", "-d", "--name", "c", *NONE, "--memory", "32m", "box", "sh", "-c", hungry)
+    quilt.eventually(lambda: number(quilt, "quilt_container_oom_kills_total", "c"))
+    kills = number(quilt, "quilt_container_oom_kills_total", "c")
+    assert number(quilt, "quilt_container_running", "c") == 1
+    quilt.ok("rm", "-f", "c")
+
+    (total,) = families(quilt)["quilt_oom_kills_total"].samples
+    assert total.value == kills
+
+
 def test_counters_do_not_fall_when_gc_forgets(quilt: Quilt) -> None:
     """What is deleted from the events stays counted, by the installed command."""
     for _ in range(3):

@@ -84,7 +84,9 @@ def _execute(program: str, arguments: Sequence[str]) -> tuple[int, str, str]:
     try:
         moves = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
         moves += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(fds, start=1)]  # type: ignore[misc]
-        pid = os.posix_spawn(program, ["ps", *arguments], os.environ, file_actions=moves)
+        # ps cuts its lines at this width, though it writes to no terminal.
+        environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        pid = os.posix_spawn(program, ["ps", *arguments], environment, file_actions=moves)
         _, status = os.waitpid(pid, 0)
         output, complaint = (os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="surrogateescape") for fd in fds)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,18 @@ def test_column_of_numbers_is_added_where_columns_are_chosen() -> None:
 
     assert listing.heading.split() == ["PID", "COMMAND"]
     assert [pid for pid, _ in listing.lines] == [os.getpid()]
+
+
+def test_lines_are_whole_whatever_the_terminal_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell may have told its width to everybody."""
+    child = subprocess.Popen(["sh", "-c", "read line", "x" * 300], stdin=subprocess.PIPE)
+    monkeypatch.setenv("COLUMNS", "40")
+
+    listing = host_ps.run(("-ef",), [child.pid])
+
+    child.kill()
+    child.communicate()
+    assert "x" * 300 in listing.lines[0][1]
 
 
 def test_ps_without_the_quick_choice_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def duration(ns: int) -> str:
 
 
 def go_duration(ns: int) -> str:
-    """Return a length of time as Go writes it, and podman with it: ``0s``, ``20ms``, ``7.5s``, ``1h2m3.04s``."""
+    """Return a length of time, none or a millisecond at least, as Go and podman write it: ``20ms``, ``1h2m3.04s``."""
     seconds, rest = divmod(ns, SECOND)
     if not seconds and rest:
         return f"{rest / 1e6:.6f}".rstrip("0").rstrip(".") + "ms"

@@ -13,7 +13,7 @@ import os
 import time
 
 from quiltctl.runtime import interpreter
-from quiltctl.runtime.cgroup import place, tree
+from quiltctl.runtime.cgroup import place
 from quiltctl.runtime.cgroup.layout import find_layout
 
 _ASK = "/usr/bin/systemd-run"
@@ -27,24 +27,15 @@ _HOLDER = (
 controllers on. It ends when we do, or let it go, and by then somebody else is in the scope."""
 
 
-def open_shared(path: str) -> int | None:
-    """Return the descriptor of a cgroup for many on v2, or None without one, made with its scope if it is not there.
+def ensure_scope(path: str) -> None:
+    """Have systemd make the scope in which a cgroup is to lie, unless it is there.
 
-    A new scope is kept until this process and those that it forks have ended or executed something.
+    A new one is kept until this process, and those that it forks, have ended or executed something.
 
     Raises:
-        OSError: it cannot be made, or systemd does not make its scope.
+        OSError: systemd does not make it.
     """
-    layout = find_layout()
-    if not layout.unified:
-        return None
-    before, scope, _ = path.partition(".scope/")
-    if scope:
-        _ensure(f"{layout.unified}/{before}.scope")
-    return tree.make(layout.unified, path)
-
-
-def _ensure(directory: str) -> None:
+    directory = f"{find_layout().unified}/{path.partition('.scope/')[0]}.scope"
     for _ in range(_ATTEMPTS):
         if os.path.isdir(directory) or _ask_for(directory):
             return

@@ -124,7 +124,7 @@ def test_stream_is_lines_that_are_flushed_and_says_the_difference(quilt: Quilt) 
         looks.append(json.loads(process.stdout.readline()))
     process.stdout.close()
 
-    assert process.wait(10) == 141  # nobody reads any more, which is noticed before the next look
+    process.wait(10)
     assert [row["Name"] for row in looks[0]] == ["later", "ends"]
     assert [row["Name"] for row in looks[-1]] == ["later"]
     first, second, third = (look[0] for look in looks[:3])
@@ -132,6 +132,20 @@ def test_stream_is_lines_that_are_flushed_and_says_the_difference(quilt: Quilt) 
     used = third["CPUNano"] - second["CPUNano"]
     assert third["CPU"] == pytest.approx(100 * used / (third["UpNano"] - second["UpNano"]), rel=0.05)
     assert third["CPU"] != third["AvgCPU"]
+
+
+def test_look_comes_at_once_and_ends_with_its_reader(quilt: Quilt) -> None:
+    """A line does not wait for the next one, and who has stopped reading is noticed before that."""
+    quilt.environment.pop("PYTHONUNBUFFERED", None)
+    quilt.ok("run", "-d", "--name", "web", *NONE, "box", "sleep", "1000")
+    process = quilt.popen("stats", "-i", "3600", "--json", stdout=subprocess.PIPE)
+    assert process.stdout is not None
+
+    (row,) = json.loads(process.stdout.readline())
+    process.stdout.close()
+
+    assert row["Name"] == "web"
+    assert process.wait(10) == 141
 
 
 def test_paused_container_is_shown_and_uses_nothing(quilt: Quilt, held: str) -> None:

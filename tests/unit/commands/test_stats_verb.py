@@ -99,7 +99,7 @@ def test_stats_refuses_what_makes_no_sense(call: Call, run: Make, words: tuple[s
     run("web")
 
     with pytest.raises(UsageError, match=said):
-        call("stats", *words)
+        call("stats", "--no-stream", *words)
 
 
 def test_stats_where_nothing_is_makes_nothing(call: Call, capsys: Capture, quilt_root: Paths) -> None:

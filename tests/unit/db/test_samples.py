@@ -42,7 +42,7 @@ def test_sample_comes_back_as_it_was_recorded(connection: sqlite3.Connection, ad
     assert samples.of_container(connection, container_id, 0) == [whole, empty]
 
 
-@pytest.mark.parametrize(("seconds", "count"), [(9, 1), (10, 1), (11, 2)])
+@pytest.mark.parametrize(("seconds", "count"), [(0, 1), (9, 1), (10, 1), (11, 2)])
 def test_sample_soon_after_another_is_not_recorded(
     connection: sqlite3.Connection, add: Callable[..., str], seconds: int, count: int
 ) -> None:

@@ -99,7 +99,7 @@ def _joined(
     connection: sqlite3.Connection, modes: dict[str, str], words: list[str], wanted: UserNamespace | None
 ) -> dict[str, Any]:
     """Return the modes with the joined container's id. Who joins a namespace shares the user namespace over it."""
-    from quiltctl.db import containers
+    from quiltctl.db import configs, containers
     from quiltctl.db.document import decode
     from quiltctl.model.spec import spec_from
 
@@ -107,7 +107,7 @@ def _joined(
     if len({owner.id for owner in owners.values()}) > 1:
         raise UsageError("cannot join the namespaces of several containers", hint="name the same one everywhere")
     owner = owners[words[0]]
-    spec: Spec = spec_from(decode(connection, containers.config_of(connection, owner.id)))
+    spec: Spec = spec_from(decode(connection, configs.config_of(connection, owner.id)))
     if wanted is not None and wanted.mode not in {"container", "host" if not spec.uid_map else ""}:
         raise errors.Conflict(
             f"cannot join the namespaces of {owner.name} with --userns {wanted.mode}: its user namespace rules them",

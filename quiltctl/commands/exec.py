@@ -61,7 +61,7 @@ def command(
     """Run the program in the container and return its exit code."""
     if os.geteuid() != 0:
         raise errors.HostLacks("cannot enter containers without being root", hint="run it through sudo")
-    from quiltctl.db import containers
+    from quiltctl.db import configs, containers
     from quiltctl.db.connection import open_to_read
     from quiltctl.db.document import decode
     from quiltctl.model.spec import spec_from
@@ -70,7 +70,7 @@ def command(
 
     connection = open_to_read(paths)
     found = _running(observe(connection, paths, containers.find(connection, container)), container)
-    spec = spec_from(decode(connection, containers.config_of(connection, found.id)))
+    spec = spec_from(decode(connection, configs.config_of(connection, found.id)))
     variables = _environment.environment(spec.env, env_file, env)
     session = Session(
         argv=tuple(program),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quiltctl.commands._container_document import container_document
 from quiltctl.commands._parameters import JSON, LATEST
-from quiltctl.db import container_views, containers
+from quiltctl.db import configs, container_views, containers
 from quiltctl.db.connection import open_to_read, translated
 from quiltctl.db.document import decode
 from quiltctl.errors import NotFound, QuiltError, UsageError
@@ -104,7 +104,7 @@ def _container(connection: sqlite3.Connection, paths: Paths, word: str, *, size:
     container = observe(connection, paths, containers.find(connection, word))
     if container is None:
         raise NotFound("container", word)
-    spec = spec_from(decode(connection, containers.config_of(connection, container.id)))
+    spec = spec_from(decode(connection, configs.config_of(connection, container.id)))
     document = container_document(connection, paths, container, spec)
     if size:
         from quiltctl.commands._ps_fields import Listing, Row

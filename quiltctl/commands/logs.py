@@ -8,6 +8,7 @@ import time
 from quiltctl import errors
 from quiltctl.commands._parameters import CONTAINERS, LATEST
 from quiltctl.commands._references import references_of
+from quiltctl.db import configs
 from quiltctl.db import containers as rows
 from quiltctl.db.connection import open_to_read
 from quiltctl.model.parameters import Flag, Option, Verb
@@ -108,7 +109,7 @@ def _parse_tail(tail: str | None) -> int | None:
 def _check_driver(connection: sqlite3.Connection, container: Container) -> None:
     from quiltctl.db.document import decode
 
-    if decode(connection, rows.config_of(connection, container.id)).get("log_driver") == "none":
+    if decode(connection, configs.config_of(connection, container.id)).get("log_driver") == "none":
         raise errors.QuiltError(
             f"cannot read the logs of {container.name}: it was made with --log-driver none",
             hint="make it anew without that option",

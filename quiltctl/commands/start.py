@@ -85,8 +85,8 @@ def _start(
     *,
     proxy_signals: bool = True,
 ) -> int:
+    from quiltctl.db import configs, memberships
     from quiltctl.db import containers as rows
-    from quiltctl.db import memberships
     from quiltctl.db.document import decode
     from quiltctl.model.spec import spec_from
     from quiltctl.runtime.lifecycle import hold_ports, start
@@ -96,7 +96,7 @@ def _start(
         if streams is not None:
             raise errors.WrongState(f"cannot attach to {container.name}: it is running already")
         return 0
-    document = decode(connection, rows.config_of(connection, container.id))
+    document = decode(connection, configs.config_of(connection, container.id))
     spec = spec_from({**document, "name": container.name})
     held, ports = hold_ports.hold(connection, spec, memberships.network_ids(connection, container.id))
     shim = spawn.spawn(

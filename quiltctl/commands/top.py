@@ -5,7 +5,7 @@ from __future__ import annotations
 from quiltctl import errors
 from quiltctl.commands._parameters import JSON, LATEST
 from quiltctl.commands._top_fields import FIELDS, USUAL, document, named, row, scene
-from quiltctl.db import container_views, containers
+from quiltctl.db import configs, container_views, containers
 from quiltctl.db.connection import open_to_read, translated
 from quiltctl.model.parameters import Argument, Verb
 
@@ -106,7 +106,7 @@ def _find(paths: Paths, reference: str | None) -> tuple[Container, Spec, Crew]:
         found = observe(connection, paths, row)
         if found is None:
             raise errors.NotFound("container", reference or row.id)
-        spec = spec_from(decode(connection, containers.config_of(connection, found.id)))
+        spec = spec_from(decode(connection, configs.config_of(connection, found.id)))
     if found.state not in {"running", "paused"} or found.pid is None or found.pid_started is None:
         raise _not_running(found)
     private = spec.pid == "private"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from quiltctl import errors
-from quiltctl.model.document import encode
 from quiltctl.model.value import Value
 
 TYPE_CHECKING = False
@@ -193,42 +192,10 @@ def list_all(connection: sqlite3.Connection, states: Iterable[str] = ()) -> list
     return [Container(*row) for row in rows]
 
 
-def config_of(connection: sqlite3.Connection, container_id: str) -> str:
-    """Return the JSON text of every option the container was made with."""
-    row = connection.execute("SELECT config FROM containers WHERE id = ?", (container_id,)).fetchone()
-    if row is None:
-        raise errors.NotFound("container", container_id[:12])
-    text: str = row["config"]
-    return text
-
-
-def seccomp_profiles(connection: sqlite3.Connection) -> set[str]:
-    """Return the profiles of system calls that containers were made with, by name."""
-    rows = connection.execute("SELECT DISTINCT config ->> '$.seccomp' FROM containers")
-    return {row[0] for row in rows if row[0] is not None}
-
-
 def has_run(connection: sqlite3.Connection, container_id: str) -> bool:
     """Return whether a program has ever run in the container, as far as events are kept."""
     row = connection.execute("SELECT 1 FROM events WHERE object_id = ? AND action = 'start' LIMIT 1", (container_id,))
     return row.fetchone() is not None
-
-
-def note_fallback(connection: sqlite3.Connection, container_id: str, reason: str) -> None:
-    """Write into the config that the container has no user namespace of its own after all, and why."""
-    connection.execute(
-        "UPDATE containers SET config = json_set(config, '$.userns', 'host', '$.uid_map', json('[]'),"
-        " '$.gid_map', json('[]'), '$.fallback', ?) WHERE id = ?",
-        (reason, container_id),
-    )
-
-
-def set_option(connection: sqlite3.Connection, container_id: str, field: str, value: object) -> None:
-    """Write one field of a container's config anew."""
-    connection.execute(
-        "UPDATE containers SET config = json_set(config, ?, json(?)), changed_at = ? WHERE id = ?",
-        (f"$.{field}", encode(value), time.time_ns(), container_id),
-    )
 
 
 def labels_of(connection: sqlite3.Connection) -> dict[str, dict[str, str]]:
@@ -287,16 +254,6 @@ def last_exit(connection: sqlite3.Connection, reference: str) -> tuple[str, int 
         (wanted, wanted, f"{wanted}g"),
     ).fetchone()
     return None if row is None else (row["object_id"], row["code"])
-
-
-def cidfile_of(connection: sqlite3.Connection, container_id: str) -> str:
-    """Return the path of the file that holds the container's id, or "" where there is none."""
-    row = connection.execute(
-        # As bytes: a path need not be UTF-8. JSON has \udcff for a byte 0xff, and SQLite's module refuses it as text.
-        "SELECT CAST(config ->> '$.cidfile' AS BLOB) FROM containers WHERE id = ?",
-        (container_id,),
-    ).fetchone()
-    return "" if row is None or row[0] is None else row[0].decode("utf-8", "surrogatepass")
 
 
 def name_taken(connection: sqlite3.Connection, name: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from quiltctl.db import containers
+from quiltctl.db import configs, containers
 from quiltctl.db.connection import open_to_write
 from quiltctl.errors import KernelError
 from quiltctl.model.document import decode
@@ -57,7 +57,7 @@ def test_an_end_of_an_earlier_run_withdraws_nothing(quilt: Quilt, end: str) -> N
         over = type(first)(**{**first.to_dict(), "state": "exited", "exit_code": 1, "exit_reason": "exited"})
         assert not settle.write_end(paths, connection, over, monitor="aborted")
     else:
-        spec = spec_from(decode(containers.config_of(connection, first.id)))
+        spec = spec_from(decode(configs.config_of(connection, first.id)))
         settle.note_failure(paths, spec, first.generation, KernelError("too late"))
     assert state(quilt) == before
     assert (fetch("127.0.0.1", 8080), row(connection).state) == ("web\n", "running")

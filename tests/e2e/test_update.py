@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,12 @@ import pytest
 from tests.e2e.test_limits import NONE, value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from tests.e2e.conftest import Quilt
+
+    Pausing = Callable[[str, str], tuple[Quilt, Callable[[], AbstractContextManager[None]]]]
 
 pytestmark = pytest.mark.needs("root")
 MIB = 1 << 20
@@ -136,3 +142,54 @@ def test_program_dies_by_the_new_limit(quilt: Quilt) -> None:
     quilt.ok("exec", "c", "sh", "-c", "echo > /fifo")
     assert quilt.ok("wait", "c") == "137"
     assert quilt.inspect("c")["State"]["OOMKilled"]
+
+
+PROCESSORS = ("--cpuset-cpus", "0", "--memory", "128m")
+"""For these its processes have to be brought under a controller."""
+ROW = 'with transaction(connection):\n            configs.set_option(connection, container.id, "limits"'
+
+
+@pytest.mark.parametrize(
+    ("words", "module", "line"),
+    [
+        (("--memory", "128m", "--cpus", "0.5"), "runtime/lifecycle/update_limits.py", "change.carry_out("),
+        (("--memory", "128m", "--cpus", "0.5"), "runtime/cgroup/change.py", "limits.write_all("),
+        (("--memory", "128m", "--cpus", "0.5"), "runtime/lifecycle/update_limits.py", ROW),
+        (PROCESSORS, "runtime/cgroup/change.py", "for controller in controllers:"),
+        (PROCESSORS, "runtime/lifecycle/update_limits.py", "undo = change.present("),
+        (PROCESSORS, "runtime/lifecycle/update_limits.py", ROW),
+    ],
+)
+def test_update_that_is_killed_is_taken_back(
+    quilt: Quilt, pausing: Pausing, words: tuple[str, ...], module: str, line: str
+) -> None:
+    """Before the kernel is told, in the middle, and before the row is written: all is as it was."""
+    quilt.ok("run", "-d", "--name", "c", *NONE, "--memory", "64m", "box", "sleep", "1000")
+    slow, pause = pausing(module, line)
+    killed = slow.popen("update", *words, "c")
+    with pause():
+        assert quilt.ok("gc") == ""  # it goes on
+        killed.kill()
+        killed.wait()
+    assert quilt.ok("gc", "--dry-run") == "limits c: would be restored"
+    assert quilt.ok("gc") == "limits c: restored"
+    assert quilt.ok("gc") == ""
+    state, host = quilt.inspect("c")["State"], quilt.inspect("c")["HostConfig"]
+    assert (state["Running"], host["Memory"], host["NanoCpus"], host["CpusetCpus"]) == (True, 64 * MIB, 0, "")
+    assert value(quilt, "c", *MEMORY) == str(64 * MIB)
+    assert value(quilt, "c", "cpu", "cpu.max", "cpu.cfs_quota_us").split()[0] in {"max", "-1"}
+    assert int(quilt.ok("exec", "c", "nproc")) == os.cpu_count()
+
+
+def test_update_after_one_that_was_killed_begins_from_what_was(quilt: Quilt, pausing: Pausing) -> None:
+    """It takes the other back first."""
+    quilt.ok("run", "-d", "--name", "c", *NONE, "--memory", "64m", "box", "sleep", "1000")
+    slow, pause = pausing("runtime/lifecycle/update_limits.py", ROW)
+    killed = slow.popen("update", "--cpus", "0.5", "c")
+    with pause():
+        killed.kill()
+        killed.wait()
+    quilt.ok("update", "--memory", "128m", "c")
+    assert value(quilt, "c", "cpu", "cpu.max", "cpu.cfs_quota_us").split()[0] in {"max", "-1"}
+    assert value(quilt, "c", *MEMORY) == str(128 * MIB)
+    assert quilt.ok("gc") == ""

@@ -200,9 +200,18 @@ def living(base: str) -> Iterator[str]:
     end(process, path)
 
 
-def apply(path: str, before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str]]:
-    """Change limits."""
-    return change.apply(find_layout(), path, written(Limits(**before)), written(Limits(**after)))
+def apply(path: str, before: dict[str, Any], after: dict[str, Any]) -> change.Undo:
+    """Change limits, and return what takes that back."""
+    layout, former = find_layout(), written(Limits(**before))
+    changes = [write for write in written(Limits(**after)) if write not in former]
+    change.adopt(path, change.uncounted(layout, path, changes))
+    undo = change.present(layout, path, changes)
+    try:
+        change.carry_out(layout, path, changes)
+    except OSError:
+        change.restore(undo)
+        raise
+    return undo
 
 
 BEFORE = {"memory_bytes": 64 * MIB, "pids": 50}

@@ -1,4 +1,4 @@
-"""Changing the limits of a cgroup in which processes live: all of them, or none."""
+"""Changing the limits of a cgroup in which processes live, such that it can be taken back."""
 
 from __future__ import annotations
 
@@ -14,57 +14,70 @@ if TYPE_CHECKING:
     from quiltctl.runtime.cgroup.layout import Layout
     from quiltctl.runtime.cgroup.limits import Write
 
+    Undo = Sequence[tuple[str, str]]
+    """Files of the kernel and what stood in them, in the order in which they are changed."""
+
 _SWAP_V1 = "memory.memsw.limit_in_bytes"
 
 
-def apply(layout: Layout, path: str, before: Sequence[Write], after: Sequence[Write]) -> list[tuple[str, str]]:
-    """Write what is in ``after`` and not in ``before``, and return what ``restore`` needs to take it back.
-
-    What was written is taken back when the kernel refuses another.
-
-    Raises:
-        OSError: it does; the filename names option and value. EBUSY: the container uses more than that already.
-    """
-    changes = [write for write in after if write not in before]
-    _adopt(layout, path, changes)
-    undo: list[tuple[str, str]] = []
-    try:
-        for write in _in_order(layout, path, changes):
-            file, text = limits.file_of(layout, path, write)
-            if os.path.exists(file):  # else the write will say what is missing, or that nobody needs it
-                undo.append((file, _present(file, text)))
-            if file.endswith("/memory.max"):
-                _make_room(file, text, write)
-            limits.write_all(layout, path, (write,))
-    except OSError:
-        restore(undo)
-        raise
-    return undo
-
-
-def restore(undo: Sequence[tuple[str, str]]) -> None:
-    """Write what stood in the files before, the last one first."""
-    for file, text in reversed(undo):
-        tree.write(file, text)
-
-
-def _adopt(layout: Layout, path: str, changes: Sequence[Write]) -> None:
-    """Bring the processes under the controllers that they are not counted by yet, while they stand still."""
+def uncounted(layout: Layout, path: str, changes: Sequence[Write]) -> list[str]:
+    """Return the controllers by which the processes of a cgroup are not counted yet, and will have to be."""
     missing = {
         write.controller
         for write in changes
         if not os.path.exists(limits.file_of(layout, path, write)[0]) and layout.version(write.controller)
     }
-    if not missing:
+    return sorted(missing)
+
+
+def adopt(path: str, controllers: Sequence[str]) -> None:
+    """Bring the processes of a cgroup under controllers, while they stand still.
+
+    Raises:
+        OSError: the kernel refuses it.
+    """
+    if not controllers:
         return
     stood = population.is_told_to_stand(path)
     population.freeze(path)
     try:
-        for controller in sorted(missing):
+        for controller in controllers:
             population.adopt(controller, path)
     finally:
         if not stood:
             population.thaw(path)
+
+
+def present(layout: Layout, path: str, changes: Sequence[Write]) -> Undo:
+    """Return files and texts that bring a cgroup back, after the changes, to what it is now."""
+    undo = []
+    for write in _in_order(layout, path, changes):
+        file, text = limits.file_of(layout, path, write)
+        if os.path.exists(file):  # else the write will say what is missing, or that nobody needs it
+            undo.append((file, _present(file, text)))
+    return undo
+
+
+def carry_out(layout: Layout, path: str, changes: Sequence[Write]) -> None:
+    """Write the changes, some of them if the kernel refuses one.
+
+    Raises:
+        OSError: it does; the filename names option and value. EBUSY: the container uses more than that already.
+    """
+    for write in _in_order(layout, path, changes):
+        file, text = limits.file_of(layout, path, write)
+        if file.endswith("/memory.max"):
+            _make_room(file, text, write)
+        limits.write_all(layout, path, (write,))
+
+
+def restore(undo: Undo) -> None:
+    """Write what stood in the files before, the last one first. A cgroup that is gone needs it no more."""
+    for file, text in reversed(undo):
+        try:
+            tree.write(file, text)
+        except FileNotFoundError:
+            continue
 
 
 def _in_order(layout: Layout, path: str, changes: Sequence[Write]) -> list[Write]:

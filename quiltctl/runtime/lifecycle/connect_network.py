@@ -7,7 +7,7 @@ the wire is gone, so that nobody gets an address that still answers.
 from __future__ import annotations
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers, lease_views, leases, memberships, networks
+from quiltctl.db import cleanup, configs, containers, lease_views, leases, memberships, networks
 from quiltctl.db.connection import transaction
 from quiltctl.model.document import decode
 from quiltctl.model.membership import Wanted, free_interface
@@ -114,7 +114,7 @@ def _spec_of(connection: sqlite3.Connection, container: Container) -> Spec:
     Raises:
         UsageError: its network namespace is not its own, or shall have no networks.
     """
-    spec = spec_from(decode(containers.config_of(connection, container.id)))
+    spec = spec_from(decode(configs.config_of(connection, container.id)))
     if spec.network != "bridge":
         raise errors.UsageError(
             f"cannot connect {container.name}: it was made with --network {spec.network}",

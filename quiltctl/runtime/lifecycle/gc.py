@@ -11,7 +11,7 @@ import fcntl
 import os
 import time
 
-from quiltctl.db import cleanup, containers, events, meta
+from quiltctl.db import cleanup, configs, containers, events, meta
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import liveness
@@ -26,6 +26,7 @@ from quiltctl.runtime.lifecycle import (
     remove_network,
     sweep_images,
     sweep_networks,
+    update_limits,
 )
 from quiltctl.runtime.lifecycle.create_network import BRIDGE
 from quiltctl.runtime.seccomp import cache
@@ -86,6 +87,13 @@ def _dead_containers(paths: Paths, connection: sqlite3.Connection, wish: Wish) -
             true = observe.ended(paths, true)
         action = "removed" if container.auto_remove else f"marked {true.state} ({true.exit_reason})"
         yield Finding("container", container.name, action)
+
+
+def _updates(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
+    """Changes of limits that were cut short."""
+    for container in update_limits.unfinished(connection):
+        if wish.dry_run or update_limits.take_back(paths, connection, container):
+            yield Finding("limits", container.name, "restored")
 
 
 def _paused(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:  # noqa: ARG001
@@ -237,7 +245,7 @@ def _bookkeeping(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> It
         cleanup.delete_completed_orphans(connection)
         meta.put(connection, "boot_id", liveness.boot_id())
         meta.put(connection, "collected_at", str(time.time_ns()))
-    cache.sweep(paths.seccomp, containers.seccomp_profiles(connection))
+    cache.sweep(paths.seccomp, configs.seccomp_profiles(connection))
     if not containers.list_all(connection, containers.LIVE):
         tree.remove_shared(place.of_shim(paths))
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -246,6 +254,7 @@ def _bookkeeping(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> It
 
 _SWEEPS = (
     _dead_containers,
+    _updates,
     _paused,
     _open_tasks,
     _orphan_folders,

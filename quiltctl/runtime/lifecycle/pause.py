@@ -7,7 +7,7 @@ kernel; gc asks the kernel and corrects it.
 from __future__ import annotations
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers
+from quiltctl.db import cleanup, configs, containers
 from quiltctl.db.connection import transaction
 from quiltctl.runtime import liveness
 from quiltctl.runtime.cgroup import population
@@ -93,11 +93,15 @@ def _state(container: Container) -> str:
 def differing(connection: sqlite3.Connection) -> Iterator[tuple[Container, str]]:
     """Give the containers that run by their row and stand still by the kernel, or the other way, with their true state.
 
-    Whoever paused them, or let them go on, was killed before the row was written.
+    Whoever paused them, or let them go on, was killed before the row was written. An update may freeze a container for
+    a moment, and has noted that before: so the kernel is asked again when no note is found.
     """
     for container in containers.list_all(connection, ("running", "paused")):
-        true = "paused" if population.is_told_to_stand(cleanup.cgroup_of(connection, container.id)) else "running"
-        if true != container.state:
+        path = cleanup.cgroup_of(connection, container.id)
+        true = "paused" if population.is_told_to_stand(path) else "running"
+        if true == container.state or container.id in configs.updating(connection):
+            continue
+        if population.is_told_to_stand(path) == (true == "paused"):
             yield container, true
 
 

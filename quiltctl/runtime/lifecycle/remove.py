@@ -10,7 +10,7 @@ import os
 import time
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers, lease_views
+from quiltctl.db import cleanup, configs, containers, lease_views
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import exit_record, liveness
@@ -105,7 +105,7 @@ def _remove_row(
         )
     if now.state in containers.LIVE:
         _end_killed(paths, connection, now)
-    cidfiles[now.id] = containers.cidfile_of(connection, now.id)
+    cidfiles[now.id] = configs.cidfile_of(connection, now.id)
     containers.delete(connection, now.id, now.generation)
     return Removal(container)
 

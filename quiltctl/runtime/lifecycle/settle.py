@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from quiltctl.db import cleanup, containers, id_ranges
+from quiltctl.db import cleanup, configs, containers, id_ranges
 from quiltctl.db.connection import open_to_write, transaction
 from quiltctl.runtime import exit_record
 from quiltctl.runtime.lifecycle import discard, observe
@@ -35,7 +35,7 @@ def note_running(
     with transaction(connection):
         if spec.fallback:
             id_ranges.give_back(connection, spec.id)
-            containers.note_fallback(connection, spec.id, spec.fallback)
+            configs.note_fallback(connection, spec.id, spec.fallback)
         running = containers.move(
             connection,
             spec.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers, lease_views, leases, networks
+from quiltctl.db import cleanup, configs, containers, lease_views, leases, networks
 from quiltctl.db.connection import transaction
 from quiltctl.model.document import decode
 from quiltctl.model.spec import Spec, spec_from
@@ -30,13 +30,13 @@ def update(paths: Paths, connection: sqlite3.Connection, container: Container, a
         now = containers.get(connection, container.id)
         if now is None:
             raise errors.NotFound("container", container.name)
-        spec = spec_from(decode(containers.config_of(connection, now.id)))
+        spec = spec_from(decode(configs.config_of(connection, now.id)))
         if spec.network != "bridge":
             raise errors.UsageError(
                 f"--egress cannot be honoured for {now.name}: it was made with --network {spec.network}",
                 hint="it is for containers in networks of their own",
             )
-        containers.set_option(connection, now.id, "egress", allowed)
+        configs.set_option(connection, now.id, "egress", allowed)
         spec = Spec(**{**spec.to_dict(), "egress": allowed})
         endpoints = lease_views.endpoints_of(connection, now.id)
         for old in endpoints:

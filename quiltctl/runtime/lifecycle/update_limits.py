@@ -8,21 +8,24 @@ import os
 import time
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers
+from quiltctl.db import cleanup, configs, containers
 from quiltctl.db.connection import transaction
 from quiltctl.model.document import decode
 from quiltctl.model.limits import changed, limits_from
 from quiltctl.model.spec import spec_from
-from quiltctl.runtime.cgroup import change, limits
+from quiltctl.runtime.cgroup import change, limits, population
 from quiltctl.runtime.cgroup.layout import find_layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from quiltctl.db.containers import Container
     from quiltctl.model.limits import Limits
     from quiltctl.paths import Paths
+    from quiltctl.runtime.cgroup.layout import Layout
+    from quiltctl.runtime.cgroup.limits import Write
 
 _STARTING_S = 10.0
 _STEP_S = 0.01
@@ -37,20 +40,43 @@ def update(paths: Paths, connection: sqlite3.Connection, container: Container, g
         WrongState: it has been removed meanwhile, or does not come to run.
         KernelError: the kernel refuses one of them; then all are as they were.
     """
-    lock_fd = _lock(paths, container)
+    lock_fd = _lock(paths, container.id, wait=True)
     try:
-        _update(connection, _settled(connection, container), given)
+        now = _settled(connection, container)
+        _take_back(connection, now)
+        _update(connection, now, given)
     finally:
         os.close(lock_fd)
 
 
-def _lock(paths: Paths, container: Container) -> int:
-    """Wait until nobody else changes this container, and return what holds it."""
+def unfinished(connection: sqlite3.Connection) -> list[Container]:
+    """Return the containers with an update that has begun and was not finished: it goes on, or was killed."""
+    return [one for one in containers.list_all(connection) if one.id in configs.updating(connection)]
+
+
+def take_back(paths: Paths, connection: sqlite3.Connection, container: Container) -> bool:
+    """Undo an update that was killed. Returns False when it goes on, or was finished just now."""
+    lock_fd = _lock(paths, container.id, wait=False)
+    if lock_fd < 0:
+        return False
     try:
-        lock_fd = os.open(paths.container(container.id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        now = containers.get(connection, container.id)
+        return now is not None and _take_back(connection, now)
+    finally:
+        os.close(lock_fd)
+
+
+def _lock(paths: Paths, container_id: str, *, wait: bool) -> int:
+    """Return what keeps others from changing this container, or, without waiting, -1 while somebody does."""
+    try:
+        lock_fd = os.open(paths.container(container_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:  # it has never been started
         lock_fd = os.open(paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    fcntl.flock(lock_fd, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(lock_fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock_fd)
+        return -1
     return lock_fd
 
 
@@ -69,7 +95,7 @@ def _settled(connection: sqlite3.Connection, container: Container) -> Container:
 
 
 def _update(connection: sqlite3.Connection, container: Container, given: Limits) -> None:
-    spec = spec_from(decode(containers.config_of(connection, container.id)))
+    spec = spec_from(decode(configs.config_of(connection, container.id)))
     if spec.cgroups == "disabled":
         raise errors.HostLacks(
             f"cannot update the limits of {container.name}: it has no cgroup",
@@ -79,19 +105,65 @@ def _update(connection: sqlite3.Connection, container: Container, given: Limits)
     after = changed(before, given)
     layout = find_layout()
     former, planned = limits.plan(layout, before), limits.plan(layout, after)
-    path = cleanup.cgroup_of(connection, container.id) if container.state in containers.LIVE else ""
-    undo: list[tuple[str, str]] = []
-    if path:
-        try:
-            undo = change.apply(layout, path, former, planned)
-        except OSError as error:
-            raise _refusal(container, error) from error
+    undo: change.Undo = ()
+    if container.state in containers.LIVE:
+        undo = _tell_kernel(connection, container, layout, [write for write in planned if write not in former])
     try:
         with transaction(connection):
-            containers.set_option(connection, container.id, "limits", after.given())
+            configs.set_option(connection, container.id, "limits", after.given())
+            configs.drop_option(connection, container.id, "update")
     except BaseException:
         change.restore(undo)
         raise
+
+
+def _tell_kernel(
+    connection: sqlite3.Connection, container: Container, layout: Layout, changes: Sequence[Write]
+) -> change.Undo:
+    """Change the limits of a container that runs, and return what takes that back.
+
+    What that is, is written to the database first: whoever finds it there, and nobody at work, does it.
+
+    Raises:
+        QuiltError: the kernel refuses one; all are as they were.
+    """
+    path = cleanup.cgroup_of(connection, container.id)
+    undo: change.Undo = ()
+    try:
+        controllers = change.uncounted(layout, path, changes)
+        if controllers:
+            _note(connection, container, thaw=not population.is_told_to_stand(path))
+            change.adopt(path, controllers)
+        undo = change.present(layout, path, changes)
+        _note(connection, container, files=undo)
+        change.carry_out(layout, path, changes)
+    except OSError as error:
+        change.restore(undo)
+        with transaction(connection):
+            configs.drop_option(connection, container.id, "update")
+        raise _refusal(container, error) from error
+    return undo
+
+
+def _note(connection: sqlite3.Connection, container: Container, *, thaw: bool = False, files: change.Undo = ()) -> None:
+    """Write how an update is taken back, for the case that it comes to no end."""
+    note = {"generation": container.generation, "thaw": thaw, "files": files}
+    with transaction(connection):
+        configs.set_option(connection, container.id, "update", note)
+
+
+def _take_back(connection: sqlite3.Connection, container: Container) -> bool:
+    """Undo what an update that was killed has done. Returns whether there was one."""
+    note = decode(configs.config_of(connection, container.id)).get("update")
+    if note is None:
+        return False
+    if container.state in containers.LIVE and container.generation == note["generation"]:
+        change.restore(note["files"])
+        if note["thaw"]:
+            population.thaw(cleanup.cgroup_of(connection, container.id))
+    with transaction(connection):
+        configs.drop_option(connection, container.id, "update")
+    return True
 
 
 def _refusal(container: Container, error: OSError) -> errors.QuiltError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers, lease_views, leases, networks
+from quiltctl.db import cleanup, configs, containers, lease_views, leases, networks
 from quiltctl.db.connection import transaction
 from quiltctl.model.document import decode, encode
 from quiltctl.model.spec import spec_from
@@ -91,4 +91,4 @@ def _follows_network(connection: sqlite3.Connection, container_id: str) -> bool:
     """Return whether a container has no policy of its own, and is there still."""
     if containers.get(connection, container_id) is None:
         return False
-    return spec_from(decode(containers.config_of(connection, container_id))).egress is None
+    return spec_from(decode(configs.config_of(connection, container_id))).egress is None

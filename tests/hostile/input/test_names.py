@@ -143,7 +143,7 @@ def test_odd_word_is_refused_wherever_it_stands(store: Store, words: tuple[str |
 
 
 def test_container_with_an_odd_id_file_can_be_removed(store: Store) -> None:
-    """What was taken as a path is given back as one. Red when containers.cidfile_of reads it as text."""
+    """What was taken as a path is given back as one. Red when configs.cidfile_of reads it as text."""
     path = os.fsencode(store.top / "root") + b"/\xff\n.cid"
     removed(store, store.command(*CREATE, "--cidfile", path, "victim", "true"))
     assert not os.path.exists(path)

@@ -9,6 +9,7 @@ import pytest
 from quiltctl import errors
 from quiltctl.db import (
     cleanup,
+    configs,
     container_views,
     containers,
     id_ranges,
@@ -85,7 +86,7 @@ def test_nothing_a_command_asks_scans_a_table(
 
     def ask() -> None:
         containers.get(connection, container_id)
-        containers.config_of(connection, container_id)
+        configs.config_of(connection, container_id)
         containers.move(connection, container_id, 1, ("running",), "exited", exit_reason="exited", finished_at=1)
         containers.begin_start(connection, container_id, shim_pid=1, shim_started=1, boot_id="b")
         containers.end_monitor(connection, container_id, 1, "completed", "exit")

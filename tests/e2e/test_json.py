@@ -33,6 +33,7 @@ FREE = (
 """Objects whose keys are data."""
 VERBS = {
     "ps": ("ps", "-a", "--json"),
+    "top": ("top", "--json", "r"),
     "inspect": ("inspect", "c"),
     "image ls": ("images", "--json"),
     "image inspect": ("image", "inspect", "box"),

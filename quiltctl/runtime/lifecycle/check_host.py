@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 from quiltctl.errors import QuiltError
+from quiltctl.model.limits import Limits
 from quiltctl.model.value import Value
 from quiltctl.runtime import host, probes
+from quiltctl.runtime.cgroup import limits, place
 from quiltctl.runtime.cgroup.layout import MOUNT, find_layout
 from quiltctl.runtime.linux import br_netfilter
 
@@ -21,6 +23,7 @@ _NO_UPPER = frozenset(
 )
 """File systems that cannot hold overlay's upper folder: no trusted.* attributes, or no whiteouts (overlayfs.rst)."""
 _CAP_SYS_ADMIN = 21
+_CONTROLLERS = ("cpu", "cpuset", "memory", "pids", "blkio")
 _LIBRARY_FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
 
 
@@ -42,7 +45,7 @@ def check(paths: Paths) -> list[Requirement]:
     return [
         *(_kernel(), _root(), _prctl(), *probed[:2], _cgroups()),
         *(_store(paths), _free_space(paths), _database(paths)),
-        *(_pids_controller(), *probed[2:], _seccomp(), *networks),
+        *(_controllers(), _swap(), _freezer(), *probed[2:], _seccomp(), *networks),
     ]
 
 
@@ -91,7 +94,8 @@ def _overlay() -> Requirement:
 def _cgroups() -> Requirement:
     layout = find_layout()
     missing = None if layout.unified or layout.v1 else "none mounted"
-    return _needed("cgroups", layout.name, missing, f"mount them: mount -t cgroup2 cgroup2 {MOUNT}")
+    found = f"{layout.name}, delegated by systemd" if place.is_delegated() else layout.name
+    return _needed("cgroups", found, missing, f"mount them: mount -t cgroup2 cgroup2 {MOUNT}")
 
 
 def _store(paths: Paths) -> Requirement:
@@ -130,9 +134,31 @@ def _database(paths: Paths) -> Requirement:
     return _needed("database", "whole", None if verdict == "ok" else verdict, hint)
 
 
-def _pids_controller() -> Requirement:
-    missing = None if "pids" in host.controllers(host.mounts()) else "none: the number of processes is not limited"
-    return _needed("pids controller", "available", missing, "a kernel with CONFIG_CGROUP_PIDS", required=False)
+def _controllers() -> Requirement:
+    layout = find_layout()
+    lacking = [name for name in _CONTROLLERS if not layout.version(name)]
+    found = " ".join(f"{name}:v{layout.version(name)}" for name in _CONTROLLERS)
+    missing = f"no {' '.join(lacking)}: such limits are refused" if lacking else None
+    hint = "boot a kernel that has them, mount them, or have them delegated"
+    return _needed("cgroup controllers", found, missing, hint, required=False)
+
+
+def _swap() -> Requirement:
+    layout = find_layout()
+    counted = bool(layout.version("memory"))
+    if counted:
+        plan = limits.plan(layout, Limits(memory_bytes=1, memory_swap_bytes=1))
+        counted = limits.find_missing(layout, plan) is None
+    missing = None if counted else "not counted: --memory-swap is refused"
+    return _needed("swap accounting", "counted", missing, "boot with swapaccount=1", required=False)
+
+
+def _freezer() -> Requirement:
+    layout = find_layout()
+    found = "v2" if layout.unified else "v1"
+    missing = None if layout.unified or layout.version("freezer") else "none: pause is refused"
+    hint = f"mount the v2 tree at {MOUNT}/unified, or the v1 freezer"
+    return _needed("freezer", found, missing, hint, required=False)
 
 
 def _user_namespaces() -> Requirement:

@@ -177,7 +177,7 @@ def _be_helper(cgroup: str, pipes: _Pipes, held: Sequence[int], flags: int, *, w
 def _clone_into(cgroup: str, flags: int) -> int:
     """Clone what becomes the watch, mostly the first of a new PID namespace, into the cgroup of shims; 0 in the child.
 
-    A gc that finds the cgroup empty may remove it just before the clone: then it is made again.
+    A gc that finds the cgroup empty, or systemd, may remove it just before the clone: then it is made again.
     """
     if not cgroup:
         return processes.clone(flags)
@@ -186,7 +186,7 @@ def _clone_into(cgroup: str, flags: int) -> int:
             group.leave_callers(cgroup)
             return processes.clone(flags, cgroup_fd=_open_shared(cgroup))
         except OSError as error:
-            if error.errno != errno.ENODEV or attempt == _ATTEMPTS - 1:
+            if error.errno not in {errno.ENODEV, errno.ENOENT} or attempt == _ATTEMPTS - 1:
                 raise
     return -1
 

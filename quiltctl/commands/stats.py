@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from quiltctl.paths import Paths
 
+_INTERVAL_S = 5.0
+"""podman's."""
 _LEAST_INTERVAL_S = 0.1
 _LONGEST_INTERVAL_S = 86400.0
 VERB = Verb(
@@ -28,7 +30,7 @@ VERB = Verb(
             ("--interval", "-i"),
             "Seconds from one look to the next, such as 1 or 0.5.",
             kind=float,
-            default=5.0,
+            default=_INTERVAL_S,
             metavar="SECONDS",
         ),
         Flag(("--latest", "-l"), "The container created last, in any state."),
@@ -75,6 +77,8 @@ def command(
         raise UsageError("--all, --latest and names of containers exclude each other")
     if not _LEAST_INTERVAL_S <= interval <= _LONGEST_INTERVAL_S:  # which is not so of nan either
         raise UsageError(f"--interval takes seconds from {_LEAST_INTERVAL_S} to a day, not {interval:g}")
+    if history is not None and (no_reset or sort != "created" or interval != _INTERVAL_S):
+        raise UsageError("--history looks back, and has no --interval, --no-reset or --sort")
     source = Source(paths, containers, all=all, latest=latest)
     if history is not None:
         from quiltctl.commands import _stats_history

@@ -92,6 +92,9 @@ def test_stats_of_what_does_not_exist_shows_nothing(call: Call, capsys: Capture,
         (("-i", "inf"), "--interval takes seconds"),
         (("--history", "x"), 'cannot read the duration "x"'),
         (("--history", "0s"), "cannot look back"),
+        (("--history", "1h", "--sort", "cpu"), "has no --interval"),
+        (("--history", "1h", "-i", "1"), "has no --interval"),
+        (("--history", "1h", "--no-reset"), "has no --interval"),
     ],
 )
 def test_stats_refuses_what_makes_no_sense(call: Call, run: Make, words: tuple[str, ...], said: str) -> None:

@@ -12,7 +12,7 @@ import os
 
 from quiltctl.model.value import Value
 from quiltctl.runtime.cgroup import tree
-from quiltctl.runtime.cgroup.layout import find_layout
+from quiltctl.runtime.cgroup.layout import find_layout, name_on_v2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _COUNTED = ("cpu", "cpuacct", "memory", "pids", "blkio")
 """By these every container is counted, limited or not."""
+_ATTEMPTS = 3
 
 
 class Joinable(Value):
@@ -52,20 +53,46 @@ def create(path: str, writes: Sequence[Write], rules: Sequence[DeviceRule] | Non
     Raises:
         OSError: the kernel refuses the directory or a limit.
     """
+    for _ in range(_ATTEMPTS):
+        try:
+            return _create(path, writes, rules)
+        except OSError as error:
+            # What lies above was empty for a moment, and somebody has removed it, maybe after the controllers were had.
+            if error.errno not in {errno.ENODEV, errno.ENOENT}:
+                raise
+    return _create(path, writes, rules)
+
+
+def _create(path: str, writes: Sequence[Write], rules: Sequence[DeviceRule] | None) -> Joinable:
     from quiltctl.runtime.cgroup import limits  # exec writes none
 
     layout = find_layout()
     wanted = tuple(dict.fromkeys((*_COUNTED, *(write.controller for write in writes))))
     unified_fd = None
     if layout.unified:
-        tree.enable(layout, os.path.dirname(path), wanted)
-        unified_fd = tree.make(layout.unified, path)
+        unified_fd = _make_unified(layout, path, wanted)
     for mount in _v1_mounts(layout, wanted):
         os.close(tree.make(mount, path))
     limits.write_all(layout, path, writes)
     if rules is not None:
         _limit_devices(layout.directory("devices", path) or unified_fd, rules)
     return Joinable(unified_fd, _open_tasks(layout, path))
+
+
+def _make_unified(layout: Layout, path: str, controllers: Sequence[str]) -> int:
+    """Make a cgroup of v2 with as many of the controllers as can be had, and return its descriptor.
+
+    What lies above may be removed and made anew between the two steps, and then it has none: so they are counted.
+    """
+    wanted = {name_on_v2(name) for name in controllers if name in layout.controllers}
+    for attempt in range(_ATTEMPTS):
+        tree.enable(layout, os.path.dirname(path), controllers)
+        unified_fd = tree.make(layout.unified, path)
+        with open(f"{layout.unified}/{path}/cgroup.controllers", encoding="ascii") as file:
+            if wanted <= set(file.read().split()) or attempt == _ATTEMPTS - 1:
+                return unified_fd
+        os.close(unified_fd)
+    return -1
 
 
 def open_existing(path: str) -> Joinable:

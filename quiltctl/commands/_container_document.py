@@ -8,7 +8,9 @@ from __future__ import annotations
 from quiltctl.commands._container_networks import bindings, network_settings
 from quiltctl.model.device import parse_device, rule_from
 from quiltctl.model.document import Keyed
+from quiltctl.model.limits import UNLIMITED, limits_from
 from quiltctl.model.spec import DEFAULT_CAPABILITIES
+from quiltctl.runtime.cgroup import place
 from quiltctl.ui.ago import timestamp
 
 TYPE_CHECKING = False
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from quiltctl.db.containers import Container
+    from quiltctl.model.limits import DeviceLimits, Limits
     from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
 
@@ -36,7 +39,7 @@ def container_document(
         "Created": timestamp(container.created_at),
         "Path": spec.argv[0],
         "Args": list(spec.argv[1:]),
-        "State": _state(paths, container),
+        "State": _state(paths, container, spec),
         "Image": container.image_id or "",
         "ImageName": container.image_name,
         "Pod": "",
@@ -61,8 +64,9 @@ def container_document(
     }
 
 
-def _state(paths: Paths, container: Container) -> dict[str, Any]:
+def _state(paths: Paths, container: Container, spec: Spec) -> dict[str, Any]:
     live = container.state in _LIVE
+    has_cgroup = live and spec.cgroups == "enabled"
     unknown = container.state == "exited" and container.exit_code is None
     return {
         "Status": container.state,
@@ -80,7 +84,7 @@ def _state(paths: Paths, container: Container) -> dict[str, Any]:
         "FinishedAt": _NEVER if container.finished_at is None else timestamp(container.finished_at),
         "Starts": container.generation,
         "Health": {"Status": "", "FailingStreak": 0, "Log": []},
-        "CgroupPath": f"/{paths.cgroup}/{container.id}" if live else "",
+        "CgroupPath": f"/{place.of_container(paths, container.id, spec.cgroup_parent)}" if has_cgroup else "",
     }
 
 
@@ -126,10 +130,12 @@ def _config(container: Container, spec: Spec) -> dict[str, Any]:
 
 def _host_config(paths: Paths, folder: str, spec: Spec) -> dict[str, Any]:
     log_bytes = spec.log_bytes * spec.log_files
+    limits = limits_from(spec.limits)
     return {
         "Binds": [],
-        "CgroupManager": "cgroupfs",
-        "CgroupParent": f"/{paths.cgroup}",
+        "CgroupManager": "systemd" if place.is_delegated() else "cgroupfs",
+        "CgroupParent": f"/{place.base(paths, spec.cgroup_parent)}",
+        "Cgroups": spec.cgroups,
         "ContainerIDFile": spec.cidfile,
         "LogConfig": {"Type": spec.log_driver, "Config": {}, "Path": _log_path(folder, spec), "Size": f"{log_bytes}B"},
         "NetworkMode": spec.network,
@@ -148,11 +154,11 @@ def _host_config(paths: Paths, folder: str, spec: Spec) -> dict[str, Any]:
         "Tmpfs": Keyed(),
         "ShmSize": spec.shm_bytes,
         "Runtime": "quiltctl",
-        "OomScoreAdj": 0,
-        "OomKillDisable": False,
-        "PidsLimit": spec.pids_limit,
+        "OomScoreAdj": spec.oom_score_adj,
+        "OomKillDisable": bool(limits.oom_kill_disable),
+        "PidsLimit": limits.pids or 0,
         **_sandbox(spec),
-        **_limits(),
+        **_limits(limits),
     }
 
 
@@ -185,18 +191,29 @@ def _sandbox(spec: Spec) -> dict[str, Any]:
     }
 
 
-def _limits() -> dict[str, Any]:
-    """Return the limits of a container that has none."""
+def _limits(limits: Limits) -> dict[str, Any]:
+    """Return the limits in the units of docker: bytes, microseconds, and billionths of a processor; 0 is none."""
+    swap = limits.swap_bytes
+    both = swap if swap in {None, UNLIMITED} else (swap or 0) + (limits.memory_bytes or 0)
     return {
-        "Memory": 0,
-        "MemoryReservation": 0,
-        "MemorySwap": 0,
-        "MemorySwappiness": 0,
-        "NanoCpus": 0,
-        "CpuShares": 0,
-        "CpuPeriod": 0,
-        "CpuQuota": 0,
-        "CpusetCpus": "",
-        "CpusetMems": "",
-        "BlkioWeight": 0,
+        "Memory": limits.memory_bytes or 0,
+        "MemoryReservation": limits.memory_reservation_bytes or 0,
+        "MemorySwap": both or 0,
+        "MemorySwappiness": -1 if limits.memory_swappiness is None else limits.memory_swappiness,
+        "NanoCpus": limits.nano_cpus or 0,
+        "CpuShares": limits.cpu_shares or 0,
+        "CpuPeriod": limits.cpu_period_us or 0,
+        "CpuQuota": limits.cpu_quota_us or 0,
+        "CpusetCpus": limits.cpuset_cpus or "",
+        "CpusetMems": limits.cpuset_mems or "",
+        "BlkioWeight": limits.blkio_weight or 0,
+        "BlkioWeightDevice": _devices(limits.blkio_weight_devices, "Weight"),
+        "BlkioDeviceReadBps": _devices(limits.device_read_bps, "Rate"),
+        "BlkioDeviceWriteBps": _devices(limits.device_write_bps, "Rate"),
+        "BlkioDeviceReadIOps": _devices(limits.device_read_iops, "Rate"),
+        "BlkioDeviceWriteIOps": _devices(limits.device_write_iops, "Rate"),
     }
+
+
+def _devices(given: DeviceLimits | None, key: str) -> list[dict[str, Any]]:
+    return [{"Path": path, key: value} for path, _, _, value in given or ()]

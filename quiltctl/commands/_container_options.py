@@ -6,6 +6,7 @@ import os
 import sys
 
 from quiltctl.commands import _environment
+from quiltctl.commands import _limit_options as limit_options
 from quiltctl.commands import _namespace_options as namespace_options
 from quiltctl.commands import _network_options as network_options
 from quiltctl.commands import _security_options as security_options
@@ -75,6 +76,7 @@ OPTIONS: tuple[Parameter, ...] = (
     *network_options.OPTIONS,
     *namespace_options.OPTIONS,
     *security_options.OPTIONS,
+    *limit_options.OPTIONS,
     *REFUSED,
     Argument("image", "A name, an id, or the path of a root filesystem: an archive or a folder.", completes="image"),
     Argument("command", "The program and its arguments; without, those of the image.", required=False, multiple=True),
@@ -95,6 +97,7 @@ def check(options: dict[str, Any]) -> None:
     network_options.check(options)
     namespace_options.check(options)
     security_options.check(options)
+    limit_options.check(options)
     if options["name"]:
         check_name(options["name"])
     if options["pull"] in {"always", "newer"}:
@@ -124,6 +127,7 @@ def spec_of(paths: Paths, connection: sqlite3.Connection, image: Image, options:
         **network_options.fields(connection, options, image),
         **security_options.fields(paths, options),
         **namespace_options.fields(connection, options),
+        **limit_options.fields(options),
     }
     standard = {"PATH": model.DEFAULT_PATH, "container": "quilt", "HOSTNAME": hostname}
     variables = standard | _environment.environment(
@@ -157,6 +161,13 @@ def spec_of(paths: Paths, connection: sqlite3.Connection, image: Image, options:
         create_command=("quiltctl", *sys.argv[1:]),
         **{"user": user, **sandbox},
     )
+
+
+def shim_cgroup(paths: Paths, options: dict[str, Any]) -> str:
+    """Return the cgroup in which the container's shim shall live, "" for that of the caller."""
+    from quiltctl.runtime.cgroup import place
+
+    return place.of_shim(paths, options["cgroup_parent"] or "") if options["cgroups"] == "enabled" else ""
 
 
 def is_wired(options: dict[str, Any]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from quiltctl.model.parameters import Refused
 
-_LIMITS = "this version sets no limits but that of 2048 processes"
 _STORAGE = "this version has no volumes, mounts or tmpfs"
 _TERMINAL = "this version allocates no terminal"
 _CALLER_GIVES = "this version passes neither a time zone nor descriptors on"
@@ -14,31 +13,6 @@ _CALLER = "this version binds no container to its caller"
 
 _NAMES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]] = {
     # why: (those with a value, those without)
-    _LIMITS: (
-        (
-            ("--memory", "-m"),
-            ("--memory-swap",),
-            ("--memory-reservation",),
-            ("--memory-swappiness",),
-            ("--cpus",),
-            ("--cpu-shares", "-c"),
-            ("--cpu-period",),
-            ("--cpu-quota",),
-            ("--cpuset-cpus",),
-            ("--cpuset-mems",),
-            ("--pids-limit",),
-            ("--blkio-weight",),
-            ("--blkio-weight-device",),
-            ("--device-read-bps",),
-            ("--device-read-iops",),
-            ("--device-write-bps",),
-            ("--device-write-iops",),
-            ("--cgroup-parent",),
-            ("--cgroups",),
-            ("--oom-score-adj",),
-        ),
-        (("--oom-kill-disable",),),
-    ),
     _STORAGE: ((("--volume", "-v"), ("--mount",), ("--tmpfs",), ("--volumes-from",)), ()),
     _TERMINAL: ((("--detach-keys",),), (("--tty", "-t"),)),
     _CALLER_GIVES: ((("--tz",), ("--preserve-fds",)), ()),
@@ -65,4 +39,4 @@ REFUSED = tuple(
     for names in group
 )
 
-REFUSED_BY_UPDATE = tuple(refused for refused in REFUSED if refused.why in {_LIMITS, _LIFETIME})
+REFUSED_BY_UPDATE = tuple(refused for refused in REFUSED if refused.why == _LIFETIME)

@@ -10,7 +10,8 @@ from quiltctl.commands._parameters import FORMAT, JSON
 from quiltctl.db import containers, images
 from quiltctl.db.connection import open_to_read, translated
 from quiltctl.model.parameters import Verb
-from quiltctl.runtime import cgroups, host
+from quiltctl.runtime import host
+from quiltctl.runtime.cgroup.layout import find_layout
 from quiltctl.runtime.lifecycle.observe import observe
 
 TYPE_CHECKING = False
@@ -49,7 +50,7 @@ def _host() -> dict[str, Any]:
     return {
         "arch": host.architecture(),
         "cgroupControllers": host.controllers(host.mounts()),
-        "cgroupVersion": cgroups.layout().name,
+        "cgroupVersion": find_layout().name,
         "cpus": len(os.sched_getaffinity(0)),
         "distribution": {
             "distribution": known.get("ID", "unknown"),

@@ -51,7 +51,7 @@ def command(paths: Paths, *, signal: str, all: bool, latest: bool, cidfile: list
     def act(item: Chosen | errors.QuiltError) -> None:
         if isinstance(item, errors.QuiltError):
             raise item
-        kill(item.container, number)
+        kill(paths, item.container, number)
         sys.stdout.write(f"{item.word}\n")
 
     return each(choice.in_order, act)

@@ -61,10 +61,11 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
     """Create a container and start it; in the foreground return its program's exit code."""
     container_options.check(options)
     nested, wired = namespace_options.is_nested(options), container_options.is_wired(options)
+    cgroup = container_options.shim_cgroup(paths, options)
     shim = None
     if not options["publish"] and not options["publish_all"]:
         # Before anything that takes time, so that its interpreter comes up while this one works.
-        shim = spawn.spawn(paths, attached=not detach, nested=nested, wired=wired)
+        shim = spawn.spawn(cgroup=cgroup, attached=not detach, nested=nested, wired=wired)
     connection = open_to_write(paths)
     image = image_with_progress(paths, connection, options["image"], quiet=options["quiet"])
     spec = container_options.spec_of(paths, connection, image, options)
@@ -78,7 +79,7 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
 
         held, ports = hold_ports.hold(connection, spec, (wanted.network for wanted in networking.wanted))
         networking = start.Networking(networking.wanted, ports, len(held))
-        shim = spawn.spawn(paths, attached=not detach, nested=nested, wired=wired, held=held)
+        shim = spawn.spawn(cgroup=cgroup, attached=not detach, nested=nested, wired=wired, held=held)
     container_options.write_cidfile(spec)
     # Before there is anything to end: a Ctrl-C from here on is the program's.
     signals_fd = relay.catch_signals() if sig_proxy and not detach else -1

@@ -100,7 +100,11 @@ def _start(
     spec = spec_from({**document, "name": container.name})
     held, ports = hold_ports.hold(connection, spec, memberships.network_ids(connection, container.id))
     shim = spawn.spawn(
-        paths, attached=streams is not None, nested=spawn.is_nested(spec), wired=spec.network == "bridge", held=held
+        cgroup=spawn.cgroup_of(paths, spec),
+        attached=streams is not None,
+        nested=spawn.is_nested(spec),
+        wired=spec.network == "bridge",
+        held=held,
     )
     signals_fd = relay.catch_signals() if streams is not None and proxy_signals else -1
     begun = start.start(paths, connection, spec, shim, streams, start.Networking(ports=ports, held=len(held)))

@@ -75,6 +75,14 @@ def open_resources(connection: sqlite3.Connection, type: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+def resources_of(connection: sqlite3.Connection, container_id: str, type: str) -> list[str]:
+    """Return the resources of one type that were ever noted for a container, removed or not."""
+    rows = connection.execute(
+        "SELECT resource FROM cleanup_tasks WHERE container_id = ? AND type = ?", (container_id, type)
+    )
+    return [row[0] for row in rows]
+
+
 def tasks_of(connection: sqlite3.Connection, container_id: str) -> list[Task]:
     """Return a container's tasks that are not completed, whether it lives or not."""
     rows = connection.execute(

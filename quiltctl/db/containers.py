@@ -115,6 +115,7 @@ def begin_start(
     row = connection.execute(
         "UPDATE containers SET state = 'starting', generation = generation + 1, shim_pid = ?, shim_started = ?,"
         " boot_id = ?, pid = NULL, pid_started = NULL, exit_code = NULL, exit_reason = NULL, oom_killed = 0,"
+        " oom_kills = 0,"
         " error = NULL, started_at = NULL, finished_at = NULL, changed_at = ?"
         " WHERE id = ? AND state IN ('created', 'exited', 'error') RETURNING generation",
         (shim_pid, shim_started, boot_id, now, container_id),
@@ -128,6 +129,15 @@ def begin_start(
         (container_id, generation, shim_pid, shim_started, boot_id, now),
     )
     return generation
+
+
+def note_oom_kills(connection: sqlite3.Connection, container_id: str, generation: int, kills: int) -> None:
+    """Write how many processes of a live run were killed for memory, if more than is written already."""
+    connection.execute(
+        f"UPDATE containers SET oom_kills = ?, changed_at = ? WHERE id = ? AND generation = ? AND oom_kills < ?"  # noqa: S608
+        f" AND state IN ({', '.join('?' * len(LIVE))})",
+        (kills, time.time_ns(), container_id, generation, kills, *LIVE),
+    )
 
 
 def end_monitor(connection: sqlite3.Connection, container_id: str, generation: int, state: str, ended_by: str) -> None:
@@ -213,11 +223,11 @@ def note_fallback(connection: sqlite3.Connection, container_id: str, reason: str
     )
 
 
-def set_egress(connection: sqlite3.Connection, container_id: str, egress: Sequence[str] | None) -> None:
-    """Write where a container may speak to; None is what its networks say."""
+def set_option(connection: sqlite3.Connection, container_id: str, field: str, value: object) -> None:
+    """Write one field of a container's config anew."""
     connection.execute(
-        "UPDATE containers SET config = json_set(config, '$.egress', json(?)), changed_at = ? WHERE id = ?",
-        (encode(None if egress is None else list(egress)), time.time_ns(), container_id),
+        "UPDATE containers SET config = json_set(config, ?, json(?)), changed_at = ? WHERE id = ?",
+        (f"$.{field}", encode(value), time.time_ns(), container_id),
     )
 
 

@@ -22,7 +22,7 @@ DEFAULT_CAPABILITIES = (
     "SYS_CHROOT",
 )
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-DEFAULT_PIDS_LIMIT = 2048
+DEFAULT_LIMITS = {"pids": 2048}
 DEFAULT_LOG_BYTES = 16 << 20
 DEFAULT_LOG_FILES = 4
 DEFAULT_SHM_BYTES = 64 << 20
@@ -127,7 +127,13 @@ class Spec(Value):
     groups: tuple[str, ...] = ()
     """Supplementary groups beyond those that the image gives the user, names or numbers."""
     umask: int = 0o022
-    pids_limit: int = DEFAULT_PIDS_LIMIT
+    limits: dict[str, Any] = DEFAULT_LIMITS
+    """What was said of a container's limits: fields of Limits that are not None."""
+    oom_score_adj: int = 0
+    cgroup_parent: str = ""
+    """The cgroup in which the container's lies, without slashes at its ends; empty is the usual one."""
+    cgroups: str = "enabled"
+    """enabled, or disabled: then it has no cgroup of its own, and is in that of whoever starts it."""
     cidfile: str = ""
     """A file that holds the id for as long as the container exists, or empty."""
     create_command: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
-    from quiltctl.runtime.limits import Limit
+    from quiltctl.runtime.rlimits import Limit
 
 
 def of(

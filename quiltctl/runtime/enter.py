@@ -13,7 +13,8 @@ import os
 
 from quiltctl.model.spec import Spec
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, confinement, interpreter, limits, namespaces, program
+from quiltctl.runtime import confinement, interpreter, namespaces, program, rlimits
+from quiltctl.runtime.cgroup import group, place
 from quiltctl.runtime.linux import privileges, processes
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from quiltctl.paths import Paths
-    from quiltctl.runtime.limits import Limit
+    from quiltctl.runtime.rlimits import Limit
 
 _STUB = "from quiltctl.runtime.enter import main;main(*map(int,sys.argv[1:]))"
 
@@ -44,7 +45,7 @@ def order(paths: Paths, spec: Spec, session: dict[str, Any], exact: tuple[Limit,
     """Return what the helper has to know, in plain types: what shall run, and how it is confined."""
     capabilities = privileges.known_capabilities() if session["privileged"] else None
     return {
-        "cgroup": paths.cgroup,
+        "shims": place.of_shim(paths, spec.cgroup_parent) if spec.cgroups == "enabled" else "",
         "spec": spec.to_dict(),
         "session": session,
         "confinement": confinement.of(paths, spec, exact, capabilities).to_dict(),
@@ -58,7 +59,7 @@ def be_helper(order: dict[str, Any], entry: Entry, python: str, search_path: Seq
         privileges.forbid_dumps()
         # The command line that we are a fork of is the caller's, with whatever secrets stand in it.
         privileges.set_title("quiltctl-exec")
-        limits.forget_oom_score()
+        rlimits.set_oom_score(order["spec"]["oom_score_adj"])
         if interpreter.is_within_reach(python, order["spec"]["uid_map"], order["spec"]["gid_map"]):
             order_fd = interpreter.pass_on(order)
             fds = (order_fd, entry.init_fd, entry.failure_fd, entry.born_fd, *entry.stdio_fds, *entry.tasks_fds)
@@ -84,8 +85,9 @@ def _enter(order: dict[str, Any], entry: Entry) -> NoReturn:
     spec = Spec(**order["spec"])
     rights = program.Confinement(**order["confinement"])
     # Where the container has no cgroup of its own, it is in that of the shims, and so is this one.
-    cgroups.leave_callers(order["cgroup"])
-    cgroups.enter(cgroups.Joinable(None, entry.tasks_fds))
+    if order["shims"]:
+        group.leave_callers(order["shims"])
+    group.enter(group.Joinable(None, entry.tasks_fds))
     processes.join(entry.init_fd, namespaces.to_enter(spec))
     pid = processes.clone(processes.CLONE_PARENT)
     if pid == 0:

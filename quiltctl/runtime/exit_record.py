@@ -7,9 +7,10 @@ A few lines of text in a format of its own, so that any later quiltctl reads it:
     code 137
     reason stopped
     oom_killed 0
+    oom_kills 0
     finished_at 1790000000000000000
 
-It is written by the shim's watch (runtime/shim/watch.py), durably and before the row, and stays until the container
+It is written by the shim's watch (runtime/shim/ending.py), durably and before the row, and stays until the container
 is removed: a commit of the database may be lost with the power, and then this is what tells.
 """
 
@@ -28,6 +29,9 @@ class ExitRecord(Value):
     code: int
     reason: str
     oom_killed: bool
+    """Whether that is what it ended by."""
+    oom_kills: int
+    """How many of its processes were killed for memory; a record of an older version does not say."""
     finished_at: int
 
 
@@ -53,6 +57,7 @@ def parse(text: str, generation: int) -> ExitRecord | None:
             code=int(facts["code"]),
             reason=facts["reason"],
             oom_killed=facts["oom_killed"] == "1",
+            oom_kills=int(facts.get("oom_kills", "0")),
             finished_at=int(facts["finished_at"]),
         )
     except (KeyError, ValueError):

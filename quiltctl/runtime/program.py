@@ -12,7 +12,7 @@ import marshal
 import os
 
 from quiltctl.model.value import Value
-from quiltctl.runtime import limits, user
+from quiltctl.runtime import rlimits, user
 from quiltctl.runtime.linux import privileges, processes, seccomp
 from quiltctl.runtime.rootfs.targets import find_folder, open_folder
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from quiltctl.model.spec import Spec
-    from quiltctl.runtime.limits import Limit
+    from quiltctl.runtime.rlimits import Limit
     from quiltctl.runtime.user import Identity
 
 _HIGHEST_SIGNAL = 64
@@ -148,7 +148,7 @@ def confine(identity: Identity, confinement: Confinement) -> None:
     The filter comes last, so that it need not allow what we still have to do; where no_new_privs is not set, it
     takes CAP_SYS_ADMIN in this user namespace, and so comes before that is gone (seccomp(2)).
     """
-    limits.apply(confinement.limits)
+    rlimits.apply(confinement.limits)
     early = not confinement.no_new_privileges
     if early and confinement.seccomp:
         seccomp.load(confinement.seccomp)

@@ -16,7 +16,8 @@ import struct
 
 from quiltctl.model.sysctl import DOMAIN_NAME
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, init, program
+from quiltctl.runtime import init, program
+from quiltctl.runtime.cgroup import group
 from quiltctl.runtime.linux import mounts, privileges, processes
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ class Cell(Value):
     gate: _socket.socket
     """Where the overlay comes in, once the ids are mapped. An end without it means: end."""
     steps: tuple[Step, ...]
-    joinable: cgroups.Joinable
+    joinable: group.Joinable
     stdio_fds: tuple[int, int, int]
     """Standard input is -1 for /dev/null."""
     failure_fd: int
@@ -55,7 +56,7 @@ def contain(cell: Cell, joined_fd: int = -1) -> NoReturn:
     try:
         privileges.forbid_dumps()
         step = "cgroup"
-        cgroups.enter(cell.joinable)
+        group.enter(cell.joinable)
         step = "session"
         os.setsid()
         processes.drop_session_keyring()

@@ -149,7 +149,7 @@ def test_run_replace_takes_the_name_over(quilt: Quilt) -> None:
     ("flags", "sentence"),
     [
         (("--name", "-x"), "cannot be the name"),
-        (("--memory", "64m"), "--memory"),
+        (("--memory", "64k"), "--memory 64k is too little"),
         (("-t",), "terminal"),
         (("-v", "/a:/b"), "volumes"),
         (("-p", "80:81:82:83"), 'invalid port "80:81:82:83"'),

@@ -1,4 +1,4 @@
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 CREATE TABLE allocation_moves (
     from_state TEXT NOT NULL,
@@ -80,7 +80,7 @@ CREATE TABLE containers (
     created_at   INTEGER NOT NULL,
     started_at   INTEGER,
     finished_at  INTEGER,
-    changed_at   INTEGER NOT NULL,                          -- when the last transition happened
+    changed_at   INTEGER NOT NULL, oom_kills INTEGER NOT NULL DEFAULT 0 CHECK (oom_kills >= 0),                          -- when the last transition happened
     CHECK (state NOT IN ('starting', 'running', 'paused')
            OR (shim_pid IS NOT NULL AND shim_started IS NOT NULL AND boot_id IS NOT NULL)),
     CHECK (state NOT IN ('running', 'paused') OR (pid IS NOT NULL AND pid_started IS NOT NULL AND started_at IS NOT NULL)),
@@ -136,6 +136,15 @@ BEGIN
     SELECT RAISE (ABORT, 'illegal move of a container');
 END;
 
+CREATE TRIGGER container_out_of_memory AFTER UPDATE OF oom_kills ON containers
+WHEN NEW.oom_kills > OLD.oom_kills
+BEGIN
+    INSERT INTO events (at, kind, action, object_id, name, attributes)
+    VALUES (NEW.changed_at, 'container', 'oom', NEW.id, NEW.name,
+            json_object('image', NEW.image_name, 'generation', NEW.generation,
+                        'kills', NEW.oom_kills - OLD.oom_kills, 'total', NEW.oom_kills));
+END;
+
 CREATE TRIGGER container_removed AFTER DELETE ON containers
 BEGIN
     INSERT INTO events (at, kind, action, object_id, name, attributes)
@@ -148,6 +157,14 @@ WHEN NEW.name <> OLD.name
 BEGIN
     INSERT INTO events (at, kind, action, object_id, name, attributes)
     VALUES (NEW.changed_at, 'container', 'rename', NEW.id, NEW.name, json_object('image', NEW.image_name, 'oldName', OLD.name));
+END;
+
+CREATE TRIGGER container_updated AFTER UPDATE OF config ON containers
+WHEN (OLD.config -> '$.limits') IS NOT (NEW.config -> '$.limits')
+  OR (OLD.config -> '$.egress') IS NOT (NEW.config -> '$.egress')
+BEGIN
+    INSERT INTO events (at, kind, action, object_id, name, attributes)
+    VALUES (NEW.changed_at, 'container', 'update', NEW.id, NEW.name, json_object('image', NEW.image_name));
 END;
 
 CREATE VIEW event_log AS

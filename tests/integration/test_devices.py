@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from quiltctl.errors import UsageError
 from quiltctl.model.device import DeviceRule, parse_rule
-from quiltctl.runtime import cgroups, devices
+from quiltctl.runtime import devices
+from quiltctl.runtime.cgroup.layout import MOUNT, find_layout
 from quiltctl.runtime.device_program import assemble
 from quiltctl.runtime.linux import bpf
 
@@ -54,7 +55,7 @@ class Cell:
     def __init__(self, kind: str, folder: Path, name: str) -> None:
         self.kind = kind
         self.folder = folder
-        mount = f"{cgroups.MOUNT}/devices" if kind == "v1" else cgroups.layout().unified
+        mount = f"{MOUNT}/devices" if kind == "v1" else find_layout().unified
         self.directory = f"{mount}/{name}"
         os.mkdir(self.directory)
         self.fd = os.open(self.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -118,7 +119,7 @@ class Cell:
 
 def make_cell(kind: str, folder: Path) -> Cell:
     """Return a cell, or skip: no host limits devices in both ways but a hybrid one."""
-    if not os.path.exists(f"{cgroups.MOUNT}/devices/devices.allow" if kind == "v1" else cgroups.layout().unified):
+    if not os.path.exists(f"{MOUNT}/devices/devices.allow" if kind == "v1" else find_layout().unified):
         pytest.skip(f"this host has no {kind} hierarchy for devices")
     if os.statvfs(folder).f_flag & os.ST_NODEV:
         pytest.skip(f"{folder} is mounted nodev")

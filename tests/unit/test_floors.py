@@ -38,7 +38,7 @@ APART = (
 )
 """Who lives on one floor and may not know the other."""
 
-LEAN = ("quiltctl.runtime.shim.watch", "quiltctl.runtime.shim.log", "quiltctl.runtime.shim.pump")
+LEAN = tuple(f"quiltctl.runtime.shim.{name}" for name in ("ending", "log", "oom", "pump", "watch", "watched"))
 """What waits for days: nothing but built-in modules, select and fcntl, and each other, at any time of its life."""
 ALLOWED_TO_LEAN = {*sys.builtin_module_names, "select", "fcntl", "__future__", *LEAN}
 

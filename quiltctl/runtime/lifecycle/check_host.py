@@ -6,7 +6,8 @@ import os
 
 from quiltctl.errors import QuiltError
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, host, probes
+from quiltctl.runtime import host, probes
+from quiltctl.runtime.cgroup.layout import MOUNT, find_layout
 from quiltctl.runtime.linux import br_netfilter
 
 TYPE_CHECKING = False
@@ -88,9 +89,9 @@ def _overlay() -> Requirement:
 
 
 def _cgroups() -> Requirement:
-    layout = cgroups.layout()
+    layout = find_layout()
     missing = None if layout.unified or layout.v1 else "none mounted"
-    return _needed("cgroups", layout.name, missing, f"mount them: mount -t cgroup2 cgroup2 {cgroups.MOUNT}")
+    return _needed("cgroups", layout.name, missing, f"mount them: mount -t cgroup2 cgroup2 {MOUNT}")
 
 
 def _store(paths: Paths) -> Requirement:

@@ -58,7 +58,7 @@ def insert(
         from quiltctl.runtime.lifecycle import enrol  # 1 ms, with the rows of networks
 
         enrol.enrol(paths, connection, spec, wanted, routes)
-    discard.plan(paths, connection, spec.id)
+    discard.plan(paths, connection, spec)
     return spec
 
 

@@ -8,13 +8,14 @@ import time
 
 from quiltctl.db import cleanup
 from quiltctl.db.connection import transaction
-from quiltctl.runtime import cgroups
+from quiltctl.runtime.cgroup import place, population, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from quiltctl.model.spec import Spec
     from quiltctl.paths import Paths
 
 _PATIENCE_S = 5.0
@@ -22,25 +23,32 @@ _PATIENCE_S = 5.0
 _STEP_S = 0.002
 
 
-def plan(paths: Paths, connection: sqlite3.Connection, container_id: str) -> None:
+def plan(paths: Paths, connection: sqlite3.Connection, spec: Spec) -> None:
     """Note, in the transaction that makes the container, what will have to be removed one day."""
-    cleanup.plan(connection, container_id, "rootfs", paths.container(container_id))
-    cleanup.plan(connection, container_id, "cgroup", f"{paths.cgroup}/{container_id}")
+    cleanup.plan(connection, spec.id, "rootfs", paths.container(spec.id))
+    if spec.cgroups == "enabled":
+        cleanup.plan(connection, spec.id, "cgroup", place.of_container(paths, spec.id, spec.cgroup_parent))
 
 
-def remove_cgroup(paths: Paths, container_id: str) -> OSError | None:
-    """Remove the cgroup of a container that has ended; what still lives in it is killed. Returns what went wrong.
+def remove_cgroup(connection: sqlite3.Connection, container_id: str) -> OSError | None:
+    """Remove the cgroup of a container that has ended; what still lives in it is killed. Returns what went wrong."""
+    problems = [empty_and_remove(path) for path in cleanup.resources_of(connection, container_id, "cgroup")]
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def empty_and_remove(path: str) -> OSError | None:
+    """Remove a cgroup; what still lives in it is killed. Returns what went wrong.
 
     The kernel is given the moment it needs to let go of processes that were killed just now.
     """
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            cgroups.remove(paths.cgroup, container_id)
+            tree.remove(path)
         except OSError as error:
             if error.errno != errno.EBUSY or time.monotonic() > deadline:
                 return error
-            cgroups.kill(paths.cgroup, container_id)
+            population.kill(path)
             time.sleep(_STEP_S)
         else:
             return None
@@ -54,7 +62,7 @@ def discard_all(paths: Paths, connection: sqlite3.Connection, container_ids: Seq
     problems: dict[str, str] = {}
     for container_id in container_ids:
         try:
-            problem = remove_cgroup(paths, container_id)
+            problem = remove_cgroup(connection, container_id)
             if problem is not None:
                 raise problem
             remove_folder(paths.container(container_id))

@@ -14,7 +14,8 @@ import os
 from quiltctl import errors
 from quiltctl.model.id_map import root_ids
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, enter, interpreter, limits, liveness, program
+from quiltctl.runtime import enter, interpreter, liveness, program, rlimits
+from quiltctl.runtime.cgroup import group, place
 from quiltctl.runtime.lifecycle.failure import explain_for
 from quiltctl.runtime.linux import pidfd, processes
 from quiltctl.runtime.relay import Relay, catch_signals
@@ -48,10 +49,7 @@ def execute(paths: Paths, container: Container, spec: Spec, session: Session) ->
     init_fd = liveness.hold(container.pid, container.pid_started, container.boot_id)
     if init_fd is None:
         raise errors.WrongState(f"cannot exec in {container.name}: it is not running")
-    try:
-        joinable = cgroups.open_existing(paths.cgroup, container.id)
-    except FileNotFoundError as error:
-        raise errors.WrongState(f"cannot exec in {container.name}: it has just ended") from error
+    joinable = _joinable(paths, container, spec)
     inner, outer = _standard_streams(session)
     for fd in inner:
         if fd >= 0:
@@ -59,7 +57,7 @@ def execute(paths: Paths, container: Container, spec: Spec, session: Session) ->
     failure_r, failure_w = os.pipe2(os.O_CLOEXEC)
     born_r, born_w = os.pipe2(os.O_CLOEXEC)
     entry = enter.Entry(init_fd, joinable.tasks_fds, inner, failure_w, born_w)
-    order = enter.order(paths, spec, session.to_dict(), limits.prepare(spec.ulimits))
+    order = enter.order(paths, spec, session.to_dict(), rlimits.prepare(spec.ulimits))
     helper = processes.clone(0, cgroup_fd=joinable.unified_fd)
     if helper == 0:
         enter.be_helper(order, entry, interpreter.path(), interpreter.search_path())
@@ -78,6 +76,15 @@ def execute(paths: Paths, container: Container, spec: Spec, session: Session) ->
             raise errors.WrongState(f"cannot exec in {container.name}: it has just ended")
         raise explain_for(container.name, failure, f"cannot exec in {container.name}")
     return 0 if session.detach else _attend(pid, outer)
+
+
+def _joinable(paths: Paths, container: Container, spec: Spec) -> group.Joinable:
+    if spec.cgroups == "disabled":
+        return group.NOWHERE
+    try:
+        return group.open_existing(place.of_container(paths, container.id, spec.cgroup_parent))
+    except FileNotFoundError as error:
+        raise errors.WrongState(f"cannot exec in {container.name}: it has just ended") from error
 
 
 def _read_all(fd: int) -> bytes:

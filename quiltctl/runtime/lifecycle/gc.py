@@ -14,7 +14,8 @@ import time
 from quiltctl.db import cleanup, containers, events, meta
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, liveness
+from quiltctl.runtime import liveness
+from quiltctl.runtime.cgroup import place, tree
 from quiltctl.runtime.lifecycle import discard, observe, reap, remove, remove_network, sweep_images, sweep_networks
 from quiltctl.runtime.lifecycle.create_network import BRIDGE
 from quiltctl.runtime.seccomp import cache
@@ -99,7 +100,7 @@ def _retry(paths: Paths, connection: sqlite3.Connection, container_id: str) -> I
         problems = discard.discard_all(paths, connection, [container_id])
         yield Finding("cleanup", container_id[:12], "removed", problems[0] if problems else unreleased)
         return
-    problem = discard.remove_cgroup(paths, container_id)
+    problem = discard.remove_cgroup(connection, container_id)
     failed = {"cgroup": "" if problem is None else str(problem), "network": unreleased}
     tasks = cleanup.tasks_of(connection, container_id)
     with transaction(connection):
@@ -122,13 +123,13 @@ def _orphan_folders(paths: Paths, connection: sqlite3.Connection, wish: Wish) ->
 
 def _orphan_cgroups(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
     """Cgroups of containers that have no row, with whatever still lives in them."""
-    for name in sorted(cgroups.names(paths.cgroup)):
+    for name in sorted(tree.names(place.base(paths))):
         if not _is_id(name) or containers.get(connection, name) is not None:
             continue
         if wish.dry_run:
             yield Finding("cgroup", name[:12], "removed")
             continue
-        problem = discard.remove_cgroup(paths, name)
+        problem = discard.empty_and_remove(f"{place.base(paths)}/{name}")
         yield Finding("cgroup", name[:12], "removed", "" if problem is None else str(problem))
 
 
@@ -211,7 +212,7 @@ def _bookkeeping(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> It
         meta.put(connection, "collected_at", str(time.time_ns()))
     cache.sweep(paths.seccomp, containers.seccomp_profiles(connection))
     if not containers.list_all(connection, containers.LIVE):
-        cgroups.remove_parent(paths.cgroup)
+        tree.remove_shared(place.of_shim(paths))
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     yield from ()
 

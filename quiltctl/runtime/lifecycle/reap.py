@@ -26,7 +26,7 @@ def reap(paths: Paths, connection: sqlite3.Connection, container: Container) -> 
     """
     true = observe.observe(connection, paths, container)
     if true is not None and true.state in containers.LIVE and not observe.has_shim(true):
-        _end_orphan(paths, true)
+        _end_orphan(connection, true)
         true = observe.observe(connection, paths, true)
     if true is None or true.state in containers.LIVE:
         return true
@@ -38,15 +38,17 @@ def reap(paths: Paths, connection: sqlite3.Connection, container: Container) -> 
     return containers.get(connection, true.id)
 
 
-def _end_orphan(paths: Paths, container: Container) -> None:
+def _end_orphan(connection: sqlite3.Connection, container: Container) -> None:
     """End a program that has outlived its shim, and all that belongs to it: nobody would see its end."""
-    from quiltctl.runtime import cgroups
+    from quiltctl.db import cleanup
+    from quiltctl.runtime.cgroup import population
     from quiltctl.runtime.linux import pidfd
 
     process_fd = liveness.hold(container.pid, container.pid_started, container.boot_id)
     if process_fd is None:
         return
-    cgroups.kill(paths.cgroup, container.id)
+    for path in cleanup.resources_of(connection, container.id, "cgroup"):
+        population.kill(path)
     pidfd.send_signal(process_fd, _SIGKILL)
     pidfd.wait_all([process_fd], _DYING_S)
     os.close(process_fd)

@@ -71,7 +71,7 @@ def note_failure(paths: Paths, spec: Spec, generation: int, refusal: errors.Quil
     now = containers.get(connection, spec.id)
     if now is not None and now.generation != generation:
         return  # it was given up long ago, and its cgroup is that of a run that has begun meanwhile
-    discard.remove_cgroup(paths, spec.id)
+    discard.remove_cgroup(connection, spec.id)
     endpoints = lease_views.endpoints_of_run(connection, spec.id, generation)
     problem = lease.withdraw(paths, connection, endpoints)
     with transaction(connection):
@@ -123,10 +123,14 @@ def write_end(paths: Paths, connection: sqlite3.Connection, container: Container
     now = containers.get(connection, container.id)
     if now is None or now.generation != container.generation or now.state not in containers.LIVE:
         return False  # before anything is taken away from a run that has begun meanwhile
+    record = exit_record.read(paths.container(container.id), container.generation)
     endpoints = lease_views.endpoints_of_run(connection, container.id, container.generation)
-    problem = discard.remove_cgroup(paths, container.id)
+    problem = discard.remove_cgroup(connection, container.id)
     unwithdrawn = lease.withdraw(paths, connection, endpoints)
     with transaction(connection):
+        containers.note_oom_kills(
+            connection, container.id, container.generation, 0 if record is None else record.oom_kills
+        )
         ended = containers.move(
             connection,
             container.id,

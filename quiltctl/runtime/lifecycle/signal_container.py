@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from quiltctl.db.containers import Container
     from quiltctl.paths import Paths
 
+SIGKILL = 9
 
-def kill(container: Container, signal: int) -> None:
-    """Send a signal to the first process of a container.
+
+def kill(paths: Paths, container: Container, signal: int) -> None:
+    """Send a signal to the first process of a container; its shim is told of one that ends it.
 
     Raises:
         WrongState: it does not run.
@@ -26,15 +28,17 @@ def kill(container: Container, signal: int) -> None:
             f"cannot kill {container.name}: it is not running",
             hint="it has just ended" if container.state in {"running", "paused"} else f"its state is {container.state}",
         )
+    if signal == SIGKILL:
+        announce(paths, container.id, "kill")
     pidfd.send_signal(init_fd, signal)
     os.close(init_fd)
 
 
-def announce_stop(paths: Paths, container_id: str) -> None:
-    """Tell the shim that the end which comes now was asked for. A shim that is dead need not know."""
+def announce(paths: Paths, container_id: str, word: str) -> None:
+    """Tell the shim that the end which comes now was asked for, by ``stop`` or ``kill``. A dead one need not know."""
     try:
         fd = os.open(f"{paths.container(container_id)}/control", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:  # ENXIO: nobody reads it; ENOENT: the folder is gone
         return
-    os.write(fd, b"stop\n")
+    os.write(fd, f"{word}\n".encode())
     os.close(fd)

@@ -16,7 +16,8 @@ import os
 
 from quiltctl import errors
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, interpreter, liveness
+from quiltctl.runtime import interpreter, liveness
+from quiltctl.runtime.cgroup import delegation, group, place
 from quiltctl.runtime.linux import processes
 
 TYPE_CHECKING = False
@@ -91,6 +92,11 @@ def is_nested(spec: Spec) -> bool:
     return spec.pid == "private"
 
 
+def cgroup_of(paths: Paths, spec: Spec) -> str:
+    """Return the cgroup in which the shim of a container shall live, "" for its caller's."""
+    return place.of_shim(paths, spec.cgroup_parent) if spec.cgroups == "enabled" else ""
+
+
 class _Pipes:
     """The pipes between the three, each as (reading end, writing end), and who keeps which ends."""
 
@@ -125,9 +131,10 @@ class _Pipes:
                     os.close(fd)
 
 
-def spawn(paths: Paths, *, attached: bool, nested: bool, wired: bool, held: Sequence[int] = ()) -> Shim:
+def spawn(*, cgroup: str, attached: bool, nested: bool, wired: bool, held: Sequence[int] = ()) -> Shim:
     """Start a shim and return it, without waiting for anything.
 
+    ``cgroup`` is where it shall live, beside its caller's limits; "" is where its caller does.
     It is PID 1 of a namespace in which the container's is ``nested``, and the container cannot outlive it, unless the
     container shares the PID namespace of the host or of another container: those are not below the shim's.
     One that is ``wired`` gets interfaces in networks: build loads what makes them while it waits for its order.
@@ -142,7 +149,7 @@ def spawn(paths: Paths, *, attached: bool, nested: bool, wired: bool, held: Sequ
     pipes = _Pipes(attached=attached)
     helper = os.fork()
     if helper == 0:
-        _be_helper(paths, pipes, held, processes.CLONE_NEWPID if nested else 0, wired=wired)
+        _be_helper(cgroup, pipes, held, processes.CLONE_NEWPID if nested else 0, wired=wired)
     pipes.close_but(pipes.ours())
     for fd in held:
         os.close(fd)
@@ -151,12 +158,12 @@ def spawn(paths: Paths, *, attached: bool, nested: bool, wired: bool, held: Sequ
     return shim
 
 
-def _be_helper(paths: Paths, pipes: _Pipes, held: Sequence[int], flags: int, *, wired: bool) -> NoReturn:
+def _be_helper(cgroup: str, pipes: _Pipes, held: Sequence[int], flags: int, *, wired: bool) -> NoReturn:
     """Clone what becomes the watch, tell its pid, and end: from then on it is nobody's child."""
     born_fd = pipes.born[1]
     try:
         os.setsid()
-        pid = _clone_into_shims(paths, flags)
+        pid = _clone_into(cgroup, flags)
         if pid == 0:
             _become_watch_beside_build(pipes, held, wired=wired)
         os.write(born_fd, str(pid).encode())
@@ -166,15 +173,17 @@ def _be_helper(paths: Paths, pipes: _Pipes, held: Sequence[int], flags: int, *, 
         os._exit(0)
 
 
-def _clone_into_shims(paths: Paths, flags: int) -> int:
-    """Clone what becomes the watch, mostly the first of a new PID namespace, into our cgroup for shims; 0 in the child.
+def _clone_into(cgroup: str, flags: int) -> int:
+    """Clone what becomes the watch, mostly the first of a new PID namespace, into the cgroup of shims; 0 in the child.
 
     A gc that finds the cgroup empty may remove it just before the clone: then it is made again.
     """
+    if not cgroup:
+        return processes.clone(flags)
     for attempt in range(_ATTEMPTS):
         try:
-            cgroup_fd = cgroups.enter_shims(paths.cgroup)
-            return processes.clone(flags, cgroup_fd=cgroup_fd)
+            group.leave_callers(cgroup)
+            return processes.clone(flags, cgroup_fd=delegation.open_shared(cgroup))
         except OSError as error:
             if error.errno != errno.ENODEV or attempt == _ATTEMPTS - 1:
                 raise

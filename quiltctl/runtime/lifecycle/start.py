@@ -8,6 +8,8 @@ from quiltctl.db.connection import transaction
 from quiltctl.model.spec import Spec
 from quiltctl.model.value import Value
 from quiltctl.runtime import interpreter, liveness
+from quiltctl.runtime.cgroup import place
+from quiltctl.runtime.cgroup.layout import find_layout
 from quiltctl.runtime.lifecycle import create, discard, join, reap
 from quiltctl.runtime.lifecycle.failure import refusal_of
 from quiltctl.runtime.linux import pidfd
@@ -153,7 +155,7 @@ def start(
             made = create.insert(paths, connection, spec, networking.wanted, routes) if new else spec
             begun = _begin(paths, connection, made, shim, streams, networking, identity)
             if not new:
-                discard.plan(paths, connection, spec.id)
+                discard.plan(paths, connection, spec)
         return begun
 
     try:
@@ -198,6 +200,21 @@ def _begin(
     return Begun(paths, connection, spec, generation, shim, streams, joined, endpoints, networking.held)
 
 
+def _cgroup_files(paths: Paths, spec: Spec) -> dict[str, str]:
+    """Return the files of the container's cgroup that the watch uses, each "" where there is none.
+
+    ``memory_events`` counts the processes that were killed for memory. What the v1 freezer holds does not die before
+    ``freezer`` is told to let it go.
+    """
+    if spec.cgroups == "disabled":
+        return {"memory_events": "", "freezer": ""}
+    layout = find_layout()
+    path = place.of_container(paths, spec.id, spec.cgroup_parent)
+    name = "memory.oom_control" if layout.version("memory") == 1 else "memory.events"
+    memory, freezer = layout.directory("memory", path), "" if layout.unified else layout.directory("freezer", path)
+    return {"memory_events": memory and f"{memory}/{name}", "freezer": freezer and f"{freezer}/freezer.state"}
+
+
 def _order(begun: Begun) -> dict[str, Any]:
     """Return what the shim is told. The watch reads the words of its own; the spec is for build."""
     paths, spec = begun.paths, begun.spec
@@ -215,6 +232,7 @@ def _order(begun: Begun) -> dict[str, Any]:
         "log_files": spec.log_files,
         "log_dir": f"{folder}/log",
         "control": f"{folder}/control",
+        **_cgroup_files(paths, spec),
         "joined": begun.joined,
         "endpoints": tuple(endpoint.to_dict() for endpoint in begun.endpoints),
         "held": begun.held,

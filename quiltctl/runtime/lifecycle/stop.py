@@ -45,10 +45,10 @@ def stop(
             continue
         signal, own_timeout_s = stop_parameters(connection, container.id)
         patience_s = own_timeout_s if timeout_s is None else timeout_s
-        signal_container.announce_stop(paths, container.id)
-        _send(container, signal if patience_s else SIGKILL)
+        signal_container.announce(paths, container.id, "stop")
+        _send(paths, container, signal if patience_s else SIGKILL)
         waiting[shim_fd] = _Awaited(container, patience_s)
-    _wait_and_kill(waiting, connection, warn)
+    _wait_and_kill(paths, waiting, connection, warn)
     for awaited in waiting.values():
         reap.reap(paths, connection, containers.get(connection, awaited.container.id) or awaited.container)
 
@@ -62,7 +62,9 @@ class _Awaited:
         self.deadline = None if patience_s < 0 else time.monotonic() + (patience_s or _SETTLING_S)
 
 
-def _wait_and_kill(waiting: dict[int, _Awaited], connection: sqlite3.Connection, warn: Callable[[str], None]) -> None:
+def _wait_and_kill(
+    paths: Paths, waiting: dict[int, _Awaited], connection: sqlite3.Connection, warn: Callable[[str], None]
+) -> None:
     """Wait until all have ended; when the time is over kill the container, and after that its shim.
 
     The row is looked at as well: a shim may outlive its container, for as long as somebody does not read its output.
@@ -83,16 +85,16 @@ def _wait_and_kill(waiting: dict[int, _Awaited], connection: sqlite3.Connection,
                 pidfd.send_signal(shim_fd, SIGKILL)
                 ended |= {shim_fd, *pidfd.wait_all([shim_fd], _SETTLING_S)}
             else:
-                _kill(left[shim_fd], connection, warn)
+                _kill(paths, left[shim_fd], connection, warn)
         for shim_fd in ended:
             del left[shim_fd]
             os.close(shim_fd)
 
 
-def _kill(awaited: _Awaited, connection: sqlite3.Connection, warn: Callable[[str], None]) -> None:
+def _kill(paths: Paths, awaited: _Awaited, connection: sqlite3.Connection, warn: Callable[[str], None]) -> None:
     signal = stop_parameters(connection, awaited.container.id)[0]
     warn(f"{awaited.container.name} did not end within its time after signal {signal}: it is killed")
-    _send(awaited.container, SIGKILL)
+    _send(paths, awaited.container, SIGKILL)
     awaited.killed, awaited.deadline = True, time.monotonic() + _SETTLING_S
 
 
@@ -110,10 +112,10 @@ def stop_parameters(connection: sqlite3.Connection, container_id: str) -> tuple[
     return (15, 10.0) if row is None else (int(row[0]), float(row[1]))
 
 
-def _send(container: Container, signal: int) -> None:
+def _send(paths: Paths, container: Container, signal: int) -> None:
     """Send a signal to the first process, or, while there is none yet, SIGKILL to the shim that is making it."""
     try:
-        signal_container.kill(container, signal)
+        signal_container.kill(paths, container, signal)
     except errors.WrongState:
         shim_fd = liveness.hold(container.shim_pid, container.shim_started, container.boot_id)
         if shim_fd is not None and container.state == "starting":

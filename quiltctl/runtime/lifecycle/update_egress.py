@@ -36,7 +36,7 @@ def update(paths: Paths, connection: sqlite3.Connection, container: Container, a
                 f"--egress cannot be honoured for {now.name}: it was made with --network {spec.network}",
                 hint="it is for containers in networks of their own",
             )
-        containers.set_egress(connection, now.id, allowed)
+        containers.set_option(connection, now.id, "egress", allowed)
         spec = Spec(**{**spec.to_dict(), "egress": allowed})
         endpoints = lease_views.endpoints_of(connection, now.id)
         for old in endpoints:

@@ -14,8 +14,11 @@ import os
 
 from quiltctl.model import device
 from quiltctl.model.id_map import root_ids
+from quiltctl.model.limits import limits_from
 from quiltctl.model.value import Value
-from quiltctl.runtime import cgroups, confinement, devices, limits, liveness, namespaces, sandbox, user_namespace
+from quiltctl.runtime import confinement, devices, liveness, namespaces, rlimits, sandbox, user_namespace
+from quiltctl.runtime.cgroup import group, limits, place
+from quiltctl.runtime.cgroup.layout import find_layout
 from quiltctl.runtime.linux import files, mounts, pidfd, privileges, processes
 from quiltctl.runtime.rootfs import outside
 from quiltctl.runtime.rootfs.plan import plan
@@ -56,9 +59,9 @@ def launch(paths: Paths, spec: Spec, stdio_fds: tuple[int, ...], joined: tuple[i
         NoUserNamespace: see there.
     """
     container_dir = paths.container(spec.id)
-    exact = limits.prepare(spec.ulimits)
+    exact = rlimits.prepare(spec.ulimits)
     joined_fd = -1 if joined is None else pidfd.open_folder(*joined)
-    joinable = cgroups.create(paths.cgroup, spec.id, pids_limit=spec.pids_limit, rules=_device_rules(spec))
+    joinable = _make_cgroup(paths, spec)
     cgroup2 = joinable.unified_fd is not None
     made = outside.make(spec, container_dir, _shared_memory(spec, joined_fd), cgroup2=cgroup2)
     for fd in stdio_fds:
@@ -83,6 +86,14 @@ def launch(paths: Paths, spec: Spec, stdio_fds: tuple[int, ...], joined: tuple[i
     sandbox.open_gate(ours, overlay_fd)
     os.close(overlay_fd)
     return born
+
+
+def _make_cgroup(paths: Paths, spec: Spec) -> group.Joinable:
+    """Make the container's cgroup, with its limits, and return what the first process enters it by."""
+    if spec.cgroups == "disabled":
+        return group.NOWHERE
+    path = place.of_container(paths, spec.id, spec.cgroup_parent)
+    return group.create(path, limits.plan(find_layout(), limits_from(spec.limits)), _device_rules(spec))
 
 
 def _device_rules(spec: Spec) -> tuple[DeviceRule, ...] | None:
@@ -139,7 +150,7 @@ def _clone_joined(cell: sandbox.Cell, ours: _socket.socket, joined_fd: int, flag
 
 def _be_go_between(cell: sandbox.Cell, joined_fd: int, flags: int, born_fd: int) -> NoReturn:
     try:
-        cgroups.enter(cell.joinable)
+        group.enter(cell.joinable)
         cgroup_fd = _namespace(joined_fd, "cgroup") if cell.spec.cgroupns.startswith("container:") else -1
         wanted = namespaces.joined(cell.spec)
         # All are opened before the first is joined, and the user namespace comes last: it takes our rights away.

@@ -20,7 +20,7 @@ from quiltctl.errors import HostLacks, KernelError, QuiltError
 from quiltctl.model.endpoint import Endpoint, routed
 from quiltctl.model.spec import Spec
 from quiltctl.paths import Paths
-from quiltctl.runtime import interpreter, limits, program, sandbox
+from quiltctl.runtime import interpreter, program, rlimits, sandbox
 from quiltctl.runtime.lifecycle import settle
 from quiltctl.runtime.lifecycle.failure import explain
 from quiltctl.runtime.linux import mounts, pidfd, privileges, processes
@@ -59,7 +59,7 @@ def _get_ready() -> OSError | None:
         privileges.forbid_dumps()
         # The command line that this is a fork of is the caller's, with whatever secrets stand in it.
         privileges.set_title("quiltctl-build")
-        limits.forget_oom_score()
+        rlimits.set_oom_score(0)
         processes.leave(processes.CLONE_NEWNS)
         mounts.make_private()
     except OSError as error:
@@ -95,6 +95,8 @@ def _bear(paths: Paths, spec: Spec, order: dict[str, Any], stdio_fds: tuple[int,
         NoUserNamespace, OSError: something could not be made.
     """
     endpoints = _endpoints(order)
+    if spec.oom_score_adj:
+        rlimits.set_oom_score(spec.oom_score_adj)
     folder.prepare(paths.container(spec.id), spec, order["log_dir"], f"{paths.layers}/{spec.layers[-1]}", endpoints)
     born = birth.launch(paths, spec, stdio_fds, order["joined"])
     unconnected: Exception | None = None

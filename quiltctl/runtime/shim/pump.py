@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posix
 import select
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     """A descriptor, the events of poll(2) that are waited for, and what to do when they come."""
 
 CHUNK_BYTES = 65536
+
+
+def milliseconds_to(deadline: float | None) -> int | None:
+    """Return how long poll(2) may wait for a moment of the monotonic clock; it takes an int, so at most an hour."""
+    return None if deadline is None else min(max(0, int((deadline - time.monotonic()) * 1000) + 1), 3_600_000)
 
 
 class Pump:

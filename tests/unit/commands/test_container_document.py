@@ -143,10 +143,11 @@ def test_inspect_tells_the_configuration(call: Call, capsys: Capture, make: Make
     """What `run` was told is found where docker and podman have it."""
     given = {
         "user": "web", "workdir": "/srv", "hostname": "h", "labels": {"l": "v"}, "annotations": {"n": "w"},
+        "limits": {"pids": 6, "memory_bytes": 64 << 20, "nano_cpus": 10**9, "device_read_bps": (("/dev/x", 8, 0, 9),)},
         "interactive": True, "stop_signal": 2, "stop_timeout_s": 3, "timeout_s": 4,
         "create_command": ("quiltctl", "run"),
         "entrypoint": ("/init",), "command": ("x",), "init": True, "auto_remove": True, "log_driver": "none",
-        "shm_bytes": 5, "pids_limit": 6, "capabilities": ("CHOWN", "NET_RAW"), "network": "host", "cidfile": "/c",
+        "shm_bytes": 5, "oom_score_adj": 7, "capabilities": ("CHOWN", "NET_RAW"), "network": "host", "cidfile": "/c",
     }  # fmt: skip
     make("web", **given)
 
@@ -171,11 +172,19 @@ def test_inspect_tells_the_configuration(call: Call, capsys: Capture, make: Make
         "CapAdd",
         "ContainerIDFile",
         "Memory",
+        "MemorySwap",
+        "MemorySwappiness",
         "NanoCpus",
+        "CpusetCpus",
+        "OomScoreAdj",
+        "BlkioDeviceReadBps",
+        "BlkioDeviceWriteBps",
     )
     assert {key: host[key] for key in told} == {
         "NetworkMode": "host", "AutoRemove": True, "Init": True, "ShmSize": 5, "PidsLimit": 6,
-        "CapAdd": ["CAP_NET_RAW"], "ContainerIDFile": "/c", "Memory": 0, "NanoCpus": 0,
+        "CapAdd": ["CAP_NET_RAW"], "ContainerIDFile": "/c",
+        "Memory": 64 << 20, "MemorySwap": 128 << 20, "MemorySwappiness": -1, "NanoCpus": 10**9, "CpusetCpus": "",
+        "OomScoreAdj": 7, "BlkioDeviceReadBps": [{"Path": "/dev/x", "Rate": 9}], "BlkioDeviceWriteBps": [],
     }  # fmt: skip
     assert "CAP_KILL" in host["CapDrop"]
     assert "CAP_CHOWN" not in host["CapDrop"]

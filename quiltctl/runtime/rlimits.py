@@ -39,16 +39,20 @@ def prepare(ulimits: Sequence[Sequence[object]]) -> tuple[Limit, ...]:
     return tuple((number, soft, hard) for number, (soft, hard) in exact.items())
 
 
-def forget_oom_score() -> None:
-    """Give this process, and what it forks, no other rank before the OOM killer than any program has.
+def set_oom_score(adjustment: int) -> None:
+    """Give this process, and what it forks, a rank before the OOM killer; 0 is that of any program.
 
     proc_pid_oom_score_adj(5): lowering what the caller had raised needs CAP_SYS_RESOURCE, which some hosts lack.
+
+    Raises:
+        OSError: EPERM: a rank that somebody has asked for cannot be had.
     """
     fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.write(fd, b"0")
-    except PermissionError:
-        return
+        os.write(fd, str(adjustment).encode())
+    except PermissionError as error:
+        if adjustment:
+            raise OSError(errno.EPERM, "not permitted", f"--oom-score-adj {adjustment}") from error
     finally:
         os.close(fd)
 

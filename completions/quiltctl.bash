@@ -7,12 +7,12 @@ _quiltctl_at() {
         "")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="run create start stop kill wait rm exec rename update ps inspect logs port events images import tag rmi gc info version completion container image network system monitor cleanup"
+            words="run create start stop kill wait rm exec pause unpause rename update ps inspect logs port events images import tag rmi gc info version completion container image network system monitor cleanup"
             ;;
         "container")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="create exec exists inspect kill logs ls port prune rename rm run start stop update wait"
+            words="create exec exists inspect kill logs ls pause port prune rename rm run start stop unpause update wait"
             ;;
         "image")
             options="--root --log-level --help -h --version -v"
@@ -82,14 +82,24 @@ _quiltctl_at() {
             arguments="running text*"
             ends="yes"
             ;;
+        "pause" | "container pause")
+            options="--all -a --latest -l --cidfile --filter -f --root --log-level --help -h"
+            valued="--cidfile=file --filter=text -f=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="container*"
+            ;;
+        "unpause" | "container unpause")
+            options="--all -a --latest -l --cidfile --filter -f --root --log-level --help -h"
+            valued="--cidfile=file --filter=text -f=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="container*"
+            ;;
         "rename" | "container rename")
             options="--root --log-level --help -h"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="container text"
             ;;
         "update" | "container update")
-            options="--egress --root --log-level --help -h"
-            valued="--egress=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            options="--memory -m --memory-swap --memory-reservation --memory-swappiness --oom-kill-disable --cpus --cpu-shares -c --cpu-period --cpu-quota --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --blkio-weight-device --device-read-bps --device-write-bps --device-read-iops --device-write-iops --egress --root --log-level --help -h"
+            valued="--memory=text -m=text --memory-swap=text --memory-reservation=text --memory-swappiness=text --cpus=text --cpu-shares=text -c=text --cpu-period=text --cpu-quota=text --cpuset-cpus=text --cpuset-mems=text --pids-limit=text --blkio-weight=text --blkio-weight-device=text --device-read-bps=text --device-write-bps=text --device-read-iops=text --device-write-iops=text --egress=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="container*"
             ;;
         "ps" | "container ls" | "container list" | "container ps")

@@ -13,8 +13,8 @@ ELSEWHERE = {
 """By first word: what quiltctl does not do, and who does."""
 
 _CONTAINER = (
-    *("attach", "commit", "cp", "diff", "export", "pause", "restart"),
-    *("stats", "top", "unpause"),
+    *("attach", "commit", "cp", "diff", "export", "restart"),
+    *("stats", "top"),
 )
 _IMAGE = ("history", "load", "pull", "push", "save", "untag")
 

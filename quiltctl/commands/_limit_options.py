@@ -78,11 +78,26 @@ def check(options: dict[str, Any]) -> None:
         from quiltctl.commands import _limit_values
 
         _limit_values.parent(options["cgroup_parent"])
+    limits = read_change(options)
+    if limits is not None:
+        from quiltctl.model.limits import check as check_together
+
+        check_together(limits)
+
+
+def read_change(options: dict[str, Any]) -> Limits | None:
+    """Return what the command line says of limits, or None where it says nothing.
+
+    Raises:
+        UsageError: an option's value is not one.
+        HostLacks: this host has no such limit.
+    """
     limits = read(options)
     if limits is not None:
         from quiltctl.commands import _limit_values
 
-        _limit_values.check(limits)
+        _limit_values.check_host(limits)
+    return limits
 
 
 def read(options: dict[str, Any]) -> Limits | None:

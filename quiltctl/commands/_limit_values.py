@@ -58,14 +58,12 @@ def limits(options: dict[str, Any]) -> Limits:
     )
 
 
-def check(limits: Limits) -> None:
-    """Refuse limits that contradict themselves, or that this host has not.
+def check_host(limits: Limits) -> None:
+    """Refuse limits that this host has not.
 
     Raises:
-        UsageError: they do.
         HostLacks: it has not.
     """
-    model.check(limits)
     layout = find_layout()
     missing = kernel.find_missing(layout, kernel.plan(layout, limits))
     if missing is not None:

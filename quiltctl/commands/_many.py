@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 from quiltctl.commands._explain import explain
+from quiltctl.errors import QuiltError
 from quiltctl.ui.failure import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import TypeVar
+
+    from quiltctl.commands._choose import Choice, Chosen
+    from quiltctl.db.containers import Container
 
     Reference = TypeVar("Reference")
 
@@ -33,3 +39,18 @@ def each(references: Iterable[Reference], act: Callable[[Reference], int | None]
             code = explained.exit_code
         worst = max(worst, code)
     return worst
+
+
+def each_chosen(choice: Choice, act: Callable[[Container], object]) -> int:
+    """Call ``act`` with each container and print the word it was chosen by, as ``each`` does it.
+
+    Returns the highest exit code, those of words that name no container among them.
+    """
+
+    def act_on(item: Chosen | QuiltError) -> None:
+        if isinstance(item, QuiltError):
+            raise item
+        act(item.container)
+        sys.stdout.write(f"{item.word}\n")
+
+    return each(choice.in_order, act_on)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
-from quiltctl import errors
 from quiltctl.commands import _parameters as shared
-from quiltctl.commands._many import each
+from quiltctl.commands._many import each_chosen
 from quiltctl.model.parameters import Flag, Option, Verb
 from quiltctl.model.signals import parse_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from quiltctl.commands._choose import Chosen
     from quiltctl.paths import Paths
 
 VERB = Verb(
@@ -48,10 +44,4 @@ def command(paths: Paths, *, signal: str, all: bool, latest: bool, cidfile: list
         states=("running", "paused"),
     )
 
-    def act(item: Chosen | errors.QuiltError) -> None:
-        if isinstance(item, errors.QuiltError):
-            raise item
-        kill(paths, item.container, number)
-        sys.stdout.write(f"{item.word}\n")
-
-    return each(choice.in_order, act)
+    return each_chosen(choice, lambda container: kill(paths, container, number))

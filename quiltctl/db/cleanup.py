@@ -83,6 +83,16 @@ def resources_of(connection: sqlite3.Connection, container_id: str, type: str) -
     return [row[0] for row in rows]
 
 
+def cgroup_of(connection: sqlite3.Connection, container_id: str) -> str:
+    """Return the path of the cgroup that the last run of a container was given, or "" for none."""
+    rows = connection.execute(
+        "SELECT resource FROM cleanup_tasks WHERE container_id = ? AND type = 'cgroup'"
+        " ORDER BY changed_at DESC LIMIT 1",
+        (container_id,),
+    )
+    return next((row[0] for row in rows), "")
+
+
 def tasks_of(connection: sqlite3.Connection, container_id: str) -> list[Task]:
     """Return a container's tasks that are not completed, whether it lives or not."""
     rows = connection.execute(

@@ -53,7 +53,7 @@ class Limits(Value):
     def swap_bytes(self) -> int | None:
         """Return how much swap there may be beside the memory; -1 is all of it, None what the host says."""
         if not self.memory_bytes:
-            return None if self.memory_swap_bytes is None else UNLIMITED
+            return None if self.memory_bytes is None and self.memory_swap_bytes is None else UNLIMITED
         if self.memory_swap_bytes is None:
             return self.memory_bytes
         return UNLIMITED if self.memory_swap_bytes <= 0 else self.memory_swap_bytes - self.memory_bytes

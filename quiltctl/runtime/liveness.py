@@ -5,6 +5,7 @@ from __future__ import annotations
 from quiltctl.runtime.linux import pidfd
 
 _boot_id = ""
+_PF_EXITING = 0x4
 
 
 def boot_id() -> str:
@@ -24,6 +25,16 @@ def start_time(pid: int) -> int | None:
 def alive(pid: int | None, started: int | None, boot: str | None) -> bool:
     """Return whether the process noted by these three facts lives."""
     return pid is not None and boot == boot_id() and start_time(pid) == started
+
+
+def is_ending(pid: int | None, started: int | None, boot: str | None) -> bool:
+    """Return whether the process noted by these three facts has been killed and is not gone yet.
+
+    proc_pid_stat(5), field 9: PF_EXITING of the kernel's include/linux/sched.h.
+    """
+    if pid is None or boot != boot_id() or pidfd.start_time(pid) != started:
+        return False
+    return bool(pidfd.flags(pid) & _PF_EXITING)
 
 
 def hold(pid: int | None, started: int | None, boot: str | None) -> int | None:

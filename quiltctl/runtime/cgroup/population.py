@@ -54,6 +54,8 @@ def freeze(path: str) -> bool:
 
 def thaw(path: str) -> None:
     """Let every process of a cgroup go on, or be killed; one that is not there needs no thawing."""
+    if not path:
+        return
     layout = find_layout()
     try:
         if layout.unified:
@@ -65,9 +67,23 @@ def thaw(path: str) -> None:
 
 
 def thaw_to_kill(path: str) -> None:
-    """Thaw a cgroup where what is frozen could not be killed."""
-    if not find_layout().unified:
+    """Thaw a cgroup where what is frozen could not be killed; "" is none."""
+    if path and not find_layout().unified:
         thaw(path)
+
+
+def is_told_to_stand(path: str) -> bool:
+    """Return whether somebody has frozen this very cgroup, whether all its processes stand still by now or not."""
+    if not path:
+        return False
+    layout = find_layout()
+    name = "cgroup.freeze" if layout.unified else "freezer.self_freezing"
+    directory = f"{layout.unified}/{path}" if layout.unified else os.path.dirname(_v1_state(path))
+    try:
+        with open(f"{directory}/{name}", encoding="ascii") as file:
+            return file.read().strip() == "1"
+    except OSError:  # ENOENT, ENODEV: it is gone
+        return False
 
 
 def is_frozen(path: str) -> bool:

@@ -16,7 +16,16 @@ from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import liveness
 from quiltctl.runtime.cgroup import place, tree
-from quiltctl.runtime.lifecycle import discard, observe, reap, remove, remove_network, sweep_images, sweep_networks
+from quiltctl.runtime.lifecycle import (
+    discard,
+    observe,
+    pause,
+    reap,
+    remove,
+    remove_network,
+    sweep_images,
+    sweep_networks,
+)
 from quiltctl.runtime.lifecycle.create_network import BRIDGE
 from quiltctl.runtime.seccomp import cache
 
@@ -64,6 +73,8 @@ def collect(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> list[Fi
 
 def _dead_containers(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
     """Rows that say alive, of containers that are not."""
+    if not wish.dry_run:
+        pause.let_die(connection)
     for container in containers.list_all(connection, containers.LIVE):
         true = observe.observe(connection, paths, container)
         if true is None or (true.state in containers.LIVE and observe.has_shim(true)):
@@ -74,6 +85,14 @@ def _dead_containers(paths: Paths, connection: sqlite3.Connection, wish: Wish) -
             true = observe.ended(paths, true)
         action = "removed" if container.auto_remove else f"marked {true.state} ({true.exit_reason})"
         yield Finding("container", container.name, action)
+
+
+def _paused(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:  # noqa: ARG001
+    """Rows that say otherwise than the kernel whether their container stands still."""
+    for container, true in pause.differing(connection):
+        if not wish.dry_run:
+            pause.follow(connection, container, true)
+        yield Finding("container", container.name, f"marked {true}")
 
 
 def _open_tasks(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
@@ -219,6 +238,7 @@ def _bookkeeping(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> It
 
 _SWEEPS = (
     _dead_containers,
+    _paused,
     _open_tasks,
     _orphan_folders,
     _orphan_cgroups,

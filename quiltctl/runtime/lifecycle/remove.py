@@ -10,10 +10,11 @@ import os
 import time
 
 from quiltctl import errors
-from quiltctl.db import containers, lease_views
+from quiltctl.db import cleanup, containers, lease_views
 from quiltctl.db.connection import transaction
 from quiltctl.model.value import Value
 from quiltctl.runtime import exit_record, liveness
+from quiltctl.runtime.cgroup import population
 from quiltctl.runtime.lifecycle import discard, lease
 from quiltctl.runtime.linux import pidfd
 
@@ -44,7 +45,7 @@ def remove(paths: Paths, connection: sqlite3.Connection, chosen: Sequence[Contai
     Without ``force``, one that runs is refused (WrongState).
     """
     if force:
-        _kill_shims(chosen)
+        _kill_shims(connection, chosen)
     cidfiles: dict[str, str] = {}
     removals: dict[str, Removal] = {}
     # What was killed just now has its addresses still; that of the others is free already.
@@ -69,13 +70,14 @@ def remove(paths: Paths, connection: sqlite3.Connection, chosen: Sequence[Contai
     ]
 
 
-def _kill_shims(chosen: Sequence[Container]) -> None:
+def _kill_shims(connection: sqlite3.Connection, chosen: Sequence[Container]) -> None:
     shim_fds = []
     for container in chosen:
         if container.state in containers.LIVE:
             shim_fd = liveness.hold(container.shim_pid, container.shim_started, container.boot_id)
             if shim_fd is not None:
                 pidfd.send_signal(shim_fd, _SIGKILL)
+                population.thaw_to_kill(cleanup.cgroup_of(connection, container.id))
                 shim_fds.append(shim_fd)
     pidfd.wait_all(shim_fds, _DYING_S)
     for shim_fd in shim_fds:

@@ -6,8 +6,9 @@ import os
 import time
 
 from quiltctl import errors
-from quiltctl.db import containers
+from quiltctl.db import cleanup, containers
 from quiltctl.runtime import liveness
+from quiltctl.runtime.cgroup import population
 from quiltctl.runtime.lifecycle import reap, signal_container
 from quiltctl.runtime.linux import pidfd
 
@@ -47,6 +48,8 @@ def stop(
         patience_s = own_timeout_s if timeout_s is None else timeout_s
         signal_container.announce(paths, container.id, "stop")
         _send(paths, container, signal if patience_s else SIGKILL)
+        if container.state == "paused":
+            population.thaw(cleanup.cgroup_of(connection, container.id))
         waiting[shim_fd] = _Awaited(container, patience_s)
     _wait_and_kill(paths, waiting, connection, warn)
     for awaited in waiting.values():
@@ -95,6 +98,7 @@ def _kill(paths: Paths, awaited: _Awaited, connection: sqlite3.Connection, warn:
     signal = stop_parameters(connection, awaited.container.id)[0]
     warn(f"{awaited.container.name} did not end within its time after signal {signal}: it is killed")
     _send(paths, awaited.container, SIGKILL)
+    population.thaw_to_kill(cleanup.cgroup_of(connection, awaited.container.id))
     awaited.killed, awaited.deadline = True, time.monotonic() + _SETTLING_S
 
 

@@ -103,11 +103,22 @@ def wait_any(process_fds: Iterable[int], timeout_s: float | None) -> set[int]:
 def start_time(pid: int) -> int | None:
     """Return when a living process began, in clock ticks since boot, or None when it is dead or a zombie.
 
-    proc_pid_stat(5), field 22, counted from the end of the name in field 2, which may hold anything.
+    proc_pid_stat(5), field 22.
     """
+    fields = _stat(pid)
+    return None if not fields or fields[0] in b"ZX" else int(fields[19])
+
+
+def flags(pid: int) -> int:
+    """Return the kernel's flags of a process, 0 when there is none (proc_pid_stat(5), field 9)."""
+    fields = _stat(pid)
+    return int(fields[6]) if fields else 0
+
+
+def _stat(pid: int) -> list[bytes]:
+    """Return what /proc says of a process from field 3 on, after the name, which may hold anything; else nothing."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            fields = file.read().rpartition(b") ")[2].split()
+            return file.read().rpartition(b") ")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] in b"ZX" else int(fields[19])
+        return []

@@ -86,7 +86,7 @@ def parent(text: str) -> str:
         raise UsageError(
             f'invalid --cgroup-parent "{text}"', hint="a path below the root of the cgroups, such as /ci/job"
         )
-    if words[-1].startswith(("cgroup.", "quilt")):
+    if words[0] == "quilt" or words[0].startswith("quilt-"):
         raise UsageError(f'invalid --cgroup-parent "{text}"', hint="choose another name: that one is taken")
     if not path.endswith(".slice") and place.is_delegated() and not _is_given_away(path):
         raise HostLacks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quiltctl.model.limits import DEFAULT_PIDS
 from quiltctl.model.value import Value
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ DEFAULT_CAPABILITIES = (
     "SYS_CHROOT",
 )
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-DEFAULT_LIMITS = {"pids": 2048}
+DEFAULT_LIMITS = {"pids": DEFAULT_PIDS}
 DEFAULT_LOG_BYTES = 16 << 20
 DEFAULT_LOG_FILES = 4
 DEFAULT_SHM_BYTES = 64 << 20

@@ -158,6 +158,21 @@ def outside(quilt: Quilt) -> Iterator[Namespace]:  # noqa: ARG001 (its namespace
     space.close()
 
 
+@pytest.fixture(params=["as it is", "v1 alone"])
+def either(quilt: Quilt, tmp_path: Path, request: pytest.FixtureRequest) -> Quilt:
+    """Give the command on the cgroups that this host has, and once more where the v2 tree is not mounted beside v1."""
+    if request.param == "v1 alone":
+        if not (MOUNT / "unified").is_dir():
+            pytest.skip("here is nothing but the v2 tree")
+        command = tmp_path / "on-v1"
+        command.write_text(
+            f'#!/bin/sh\nexec unshare --mount sh -c \'umount --lazy {MOUNT}/unified && exec {COMMAND} "$@"\' sh "$@"\n'
+        )
+        command.chmod(0o755)
+        quilt.command = str(command)
+    return quilt
+
+
 @pytest.fixture
 def pausing(quilt: Quilt, tmp_path: Path) -> Callable[[str, str], tuple[Quilt, Pause]]:
     """Return a function that gives a command which waits before a line of a module, and the pause: ``with pause():``.

@@ -10,7 +10,7 @@ import errno
 import os
 
 from quiltctl.errors import HostLacks
-from quiltctl.model.limits import UNLIMITED
+from quiltctl.model.limits import DEFAULT_PIDS, UNLIMITED
 from quiltctl.model.value import Value
 from quiltctl.runtime.cgroup import tree
 from quiltctl.runtime.cgroup.layout import name_on_v2
@@ -141,7 +141,8 @@ def _processor_set(layout: Layout, limits: Limits) -> Iterator[Write]:  # noqa: 
 
 def _processes(layout: Layout, limits: Limits) -> Iterator[Write]:  # noqa: ARG001 (the same on all)
     if limits.pids is not None:
-        yield _write("--pids-limit", "pids", "pids.max", str(limits.pids) if limits.pids > 0 else "max")
+        option = "" if limits.pids == DEFAULT_PIDS else "--pids-limit"
+        yield _write(option, "pids", "pids.max", str(limits.pids) if limits.pids > 0 else "max")
 
 
 def _disks(layout: Layout, limits: Limits) -> Iterator[Write]:

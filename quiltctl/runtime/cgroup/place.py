@@ -39,7 +39,7 @@ def base(paths: Paths, parent: str = "") -> str:
 def of_shim(paths: Paths, parent: str = "") -> str:
     """Return the cgroup of a container's shim. In a scope it lies beside the container's, and keeps the scope."""
     home = base(paths, parent)
-    return f"{home if home.endswith('.scope') else paths.cgroup}/{SHIMS}"
+    return f"{home if home.endswith('.scope') else base(paths)}/{SHIMS}"
 
 
 def of_container(paths: Paths, container_id: str, parent: str = "") -> str:

@@ -53,7 +53,8 @@ def _make_path(mount: str, path: str, *, above: bool) -> None:
         if _lacks_its_scope(mount, path):
             raise
         _make_path(mount, os.path.dirname(path), above=True)
-        os.mkdir(directory, 0o755)
+        _make_path(mount, path, above=above)
+        return
     if above:
         os.setxattr(directory, _MARK, b"")
     if mount.endswith("/cpuset"):

@@ -1,0 +1,138 @@
+"""`update`: limits that change while the container runs, and stay."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.test_limits import NONE, value
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Quilt
+
+pytestmark = pytest.mark.needs("root")
+MIB = 1 << 20
+MEMORY = ("memory", "memory.max", "memory.limit_in_bytes")
+HOLD = "x=aaaaaaaa; for i in $(seq 22); do x=$x$x; done; touch /held; sleep 1000; true"
+"""Takes some 32 MiB and keeps them."""
+
+
+def test_memory_is_changed_while_it_runs(either: Quilt) -> None:
+    """Raised, lowered and lifted; the kernel, inspect and the next start have it."""
+    either.ok("run", "-d", "--name", "c", *NONE, "--memory", "64m", "box", "sleep", "1000")
+    container_id = either.inspect("c")["Id"]
+    for given, size in (("128m", 128 * MIB), ("32m", 32 * MIB)):
+        assert either.ok("update", "--memory", given, "c") == container_id
+        assert value(either, "c", *MEMORY) == str(size)
+        assert either.inspect("c")["HostConfig"]["Memory"] == size
+    either.ok("stop", "-t", "0", "c")
+    either.ok("start", "c")
+    assert value(either, "c", *MEMORY) == str(32 * MIB)
+    either.ok("update", "-m", "0", "c")
+    assert value(either, "c", *MEMORY) == "max" or int(value(either, "c", *MEMORY)) > 1 << 60
+    assert either.inspect("c")["State"]["Running"]
+
+
+def test_only_what_is_given_changes(quilt: Quilt) -> None:
+    """The others stay as they are, in the kernel and in inspect."""
+    quilt.ok("run", "-d", "--name", "c", *NONE, "-m", "64m", "--pids-limit", "9", "--cpus", "1", "box", "sleep", "1000")
+    before = quilt.inspect("c")["HostConfig"]
+    quilt.ok("update", "--cpus", "0.25", "c")
+    after = quilt.inspect("c")["HostConfig"]
+    assert {key for key in before if before[key] != after[key]} == {"NanoCpus"}
+    assert (value(quilt, "c", *MEMORY), value(quilt, "c", "pids", "pids.max")) == (str(64 * MIB), "9")
+    assert value(quilt, "c", "cpu", "cpu.max", "cpu.cfs_quota_us").split()[0] == "25000"
+
+
+def test_processors_are_given_to_all_that_runs_in_it(either: Quilt) -> None:
+    """It was not bound to any before: every process of it comes along, those of exec too."""
+    either.ok("run", "-d", "--name", "c", *NONE, "box", "sh", "-c", "sleep 1000 & sleep 1000 & wait")
+    either.ok("exec", "-d", "c", "sleep", "1000")
+    either.ok("update", "--cpuset-cpus", "0", "c")
+    told = either.ok("exec", "c", "sh", "-c", "grep -h Cpus_allowed_list /proc/[0-9]*/status")
+    lists = {line.split()[1] for line in told.splitlines()}
+    assert lists == {"0"}
+    assert len(told.splitlines()) >= 5
+
+
+def test_container_that_does_not_run_is_limited_from_its_next_start(quilt: Quilt) -> None:
+    """It has no cgroup now."""
+    quilt.ok("create", "--name", "c", *NONE, "box", "sleep", "1000")
+    quilt.ok("update", "--memory", "64m", "--pids-limit", "9", "c")
+    quilt.ok("start", "c")
+    assert (value(quilt, "c", *MEMORY), value(quilt, "c", "pids", "pids.max")) == (str(64 * MIB), "9")
+
+
+def test_paused_container_stays_paused(either: Quilt) -> None:
+    """Also where its processes had to be brought under a controller."""
+    either.ok("run", "-d", "--name", "c", *NONE, "box", "sleep", "1000")
+    either.ok("pause", "c")
+    either.ok("update", "--cpuset-cpus", "0", "c")
+    assert either.inspect("c")["State"]["Paused"]
+    assert either.ok("gc") == ""
+    either.ok("unpause", "c")
+    assert either.ok("exec", "c", "nproc") == "1"
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("--memory", "8m"), "it uses more than that now"),
+        (("--memory-swap", "16m"), "--memory-swap is below --memory"),
+        (
+            ("--memory", "64m", "--cpus", "0.5", "--cpuset-cpus", "9999"),
+            "--cpuset-cpus 9999 names what this host has not",
+        ),
+        (("--memory-swappiness", "500"), "invalid --memory-swappiness 500"),
+        ((), "nothing to change was given"),
+        (("--restart", "always"), "--restart"),
+    ],
+)
+def test_value_that_is_refused_changes_nothing(either: Quilt, words: tuple[str, ...], error: str) -> None:
+    """Not the others that were given with it, and nobody is killed."""
+    either.ok("run", "-d", "--name", "c", *NONE, "--memory", "128m", "box", "sh", "-c", HOLD)
+    either.eventually(lambda: either("exec", "c", "ls", "/held").returncode == 0)
+    before = either.inspect("c")
+    kernel = (value(either, "c", *MEMORY), value(either, "c", "cpu", "cpu.max", "cpu.cfs_quota_us"))
+    done = either("update", *words, "c")
+    assert (done.returncode, done.stdout, error in done.stderr) == (125, "", True), done
+    assert either.inspect("c") == before
+    assert (value(either, "c", *MEMORY), value(either, "c", "cpu", "cpu.max", "cpu.cfs_quota_us")) == kernel
+
+
+def test_limits_are_as_they_were_when_the_row_cannot_be_written(quilt: Quilt) -> None:
+    """Somebody holds the database longer than anybody waits."""
+    quilt.ok("run", "-d", "--name", "c", *NONE, "--memory", "64m", "box", "sleep", "1000")
+    writer = sqlite3.connect(quilt.root / "quilt.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    done = quilt("update", "--memory", "128m", "--cpus", "0.5", "c")
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert done.returncode == 125
+    assert value(quilt, "c", *MEMORY) == str(64 * MIB)
+    assert value(quilt, "c", "cpu", "cpu.max", "cpu.cfs_quota_us").split()[0] in {"max", "-1"}
+    assert quilt.inspect("c")["HostConfig"]["NanoCpus"] == 0
+
+
+def test_several_are_changed_and_the_missing_one_is_told(quilt: Quilt) -> None:
+    """Each prints its id; the worst code is the last word."""
+    ids = [quilt.ok("run", "-d", "--name", name, *NONE, "box", "sleep", "1000") for name in ("a", "b")]
+    done = quilt("update", "--pids-limit", "33", "a", "nobody", "b")
+    assert (done.returncode, done.stdout.split()) == (125, ids)
+    assert 'no such container: "nobody"' in done.stderr
+    assert [value(quilt, name, "pids", "pids.max") for name in ("a", "b")] == ["33", "33"]
+    told = quilt.ok("events", "--stream=false", "--since", "1h", "--filter", "event=update", "--format", "{{.Name}}")
+    assert told.split() == ["a", "b"]
+
+
+def test_program_dies_by_the_new_limit(quilt: Quilt) -> None:
+    """It is a limit, and not a word."""
+    hog = 'read go < /fifo; x=aaaaaaaa; while :; do x="$x$x"; done'
+    quilt.ok("run", "-d", "--name", "c", *NONE, "box", "sh", "-c", f"mkfifo /fifo; touch /made; {hog}")
+    quilt.eventually(lambda: quilt("exec", "c", "ls", "/made").returncode == 0)
+    quilt.ok("update", "--memory", "64m", "c")
+    quilt.ok("exec", "c", "sh", "-c", "echo > /fifo")
+    assert quilt.ok("wait", "c") == "137"
+    assert quilt.inspect("c")["State"]["OOMKilled"]

@@ -34,9 +34,10 @@ def command(paths: Paths, *, signal: str, all: bool, latest: bool, cidfile: list
     from quiltctl.db.connection import open_to_write
     from quiltctl.runtime.lifecycle.signal_container import kill
 
+    connection = open_to_write(paths)
     choice = choose(
         paths,
-        open_to_write(paths),
+        connection,
         containers,
         all=all,
         latest=latest,
@@ -44,4 +45,4 @@ def command(paths: Paths, *, signal: str, all: bool, latest: bool, cidfile: list
         states=("running", "paused"),
     )
 
-    return each_chosen(choice, lambda container: kill(paths, container, number))
+    return each_chosen(choice, lambda container: kill(paths, connection, container, number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -244,3 +245,15 @@ def test_rename_keeps_the_container_running(quilt: Quilt) -> None:
     quilt.ok("rename", "old", "new")
     assert quilt.ok("exec", "new", "echo", "here") == "here"
     assert quilt("inspect", "old").returncode == 125
+
+
+def test_shim_that_is_asked_to_end_stops_its_container(quilt: Quilt) -> None:
+    """As at the shutdown of the host: the stop signal, its time, then KILL; the code is recorded."""
+    trap = "trap 'exit 9' TERM; touch /ready; while :; do sleep 0.05; done"
+    polite = quilt.ok("run", "-d", "--name", "polite", *NONE, "box", "sh", "-c", trap)
+    quilt.eventually((quilt.root / "containers" / polite / "upper" / "ready").exists)
+    quilt.ok("run", "-d", "--name", "deaf", "--stop-timeout", "1", *NONE, "box", "sleep", "1000")
+    for name in ("polite", "deaf"):
+        os.kill(quilt.shim_pid(name), signal.SIGTERM)
+    assert quilt.ok("wait", "polite", "deaf").split() == ["9", "137"]
+    assert {quilt.inspect(name)["State"]["ExitReason"] for name in ("polite", "deaf")} == {"stopped"}

@@ -93,8 +93,6 @@ def test_paused_container_is_ended_as_any_other(either: Quilt, words: tuple[str,
     either.ok("pause", "c")
     began = time.monotonic()
     either.ok(*words)
-    if words[0] == "kill":
-        either.ok("unpause", "c") if either.command.endswith("on-v1") else None
     if words[0] != "rm":
         either.eventually(lambda: states(either)[0] == "exited")
     assert time.monotonic() - began < 8

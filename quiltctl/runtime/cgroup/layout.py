@@ -53,8 +53,18 @@ class Layout(Value):
         return f"{mount}/{path}" if mount else ""
 
 
+_found: Layout | None = None
+
+
 def find_layout() -> Layout:
-    """Return what this host has mounted in the usual places."""
+    """Return what this host has mounted in the usual places; it is looked for once."""
+    global _found  # noqa: PLW0603 (it does not change while a process lives)
+    if _found is None:
+        _found = _look()
+    return _found
+
+
+def _look() -> Layout:
     if os.path.exists(f"{MOUNT}/cgroup.controllers"):
         return Layout(MOUNT, _controllers_of(MOUNT), {})
     unified = f"{MOUNT}/unified" if os.path.exists(f"{MOUNT}/unified/cgroup.procs") else ""

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from quiltctl.paths import Paths
 
 SHIMS = "shims"
-HOLDER = "holder"
-"""Where the process lives that systemd begins a scope with."""
 _SLICE = "system.slice"
 
 

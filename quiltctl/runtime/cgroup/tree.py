@@ -78,8 +78,10 @@ def enable(layout: Layout, path: str, controllers: Sequence[str]) -> None:
     if not wanted or passes_on(f"{layout.unified}/{path}", wanted):
         return
     os.close(make(layout.unified, path))
-    directory = layout.unified
-    for step in ("", *path.split("/")):
+    before, scope, below = path.partition(".scope")
+    # What lies above a scope is systemd's, and delegating it has brought all controllers down to it.
+    directory = f"{layout.unified}/{before}{scope}" if scope else layout.unified
+    for step in ("", *(below if scope else path).strip("/").split("/")):
         directory = f"{directory}/{step}" if step else directory
         for name in wanted:
             try:

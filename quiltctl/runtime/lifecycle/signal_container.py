@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 
 from quiltctl import errors
+from quiltctl.db import cleanup
 from quiltctl.runtime import liveness
+from quiltctl.runtime.cgroup import population
 from quiltctl.runtime.linux import pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
+
     from quiltctl.db.containers import Container
     from quiltctl.paths import Paths
 
 SIGKILL = 9
 
 
-def kill(paths: Paths, container: Container, signal: int) -> None:
-    """Send a signal to the first process of a container; its shim is told of one that ends it.
+def kill(paths: Paths, connection: sqlite3.Connection, container: Container, signal: int) -> None:
+    """Send a signal to the first process of a container. Its shim is told of SIGKILL, and no freezer keeps it from that.
 
     Raises:
         WrongState: it does not run.
@@ -31,6 +35,8 @@ def kill(paths: Paths, container: Container, signal: int) -> None:
     if signal == SIGKILL:
         announce(paths, container.id, "kill")
     pidfd.send_signal(init_fd, signal)
+    if signal == SIGKILL:
+        population.thaw_to_kill(cleanup.cgroup_of(connection, container.id))
     os.close(init_fd)
 
 

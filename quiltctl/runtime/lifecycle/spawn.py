@@ -17,7 +17,8 @@ import os
 from quiltctl import errors
 from quiltctl.model.value import Value
 from quiltctl.runtime import interpreter, liveness
-from quiltctl.runtime.cgroup import delegation, group, place
+from quiltctl.runtime.cgroup import group, place, tree
+from quiltctl.runtime.cgroup.layout import find_layout
 from quiltctl.runtime.linux import processes
 
 TYPE_CHECKING = False
@@ -176,18 +177,28 @@ def _be_helper(cgroup: str, pipes: _Pipes, held: Sequence[int], flags: int, *, w
 def _clone_into(cgroup: str, flags: int) -> int:
     """Clone what becomes the watch, mostly the first of a new PID namespace, into the cgroup of shims; 0 in the child.
 
-    A gc that finds the cgroup empty may remove it just before the clone: then it is made again.
+    A gc that finds the cgroup empty, or systemd, may remove it just before the clone: then it is made again.
     """
     if not cgroup:
         return processes.clone(flags)
     for attempt in range(_ATTEMPTS):
         try:
             group.leave_callers(cgroup)
-            return processes.clone(flags, cgroup_fd=delegation.open_shared(cgroup))
+            return processes.clone(flags, cgroup_fd=_open_shared(cgroup))
         except OSError as error:
-            if error.errno != errno.ENODEV or attempt == _ATTEMPTS - 1:
+            if error.errno not in {errno.ENODEV, errno.ENOENT} or attempt == _ATTEMPTS - 1:
                 raise
     return -1
+
+
+def _open_shared(cgroup: str) -> int | None:
+    """Return the descriptor of the shims' cgroup on v2, made if it is not there; None without v2."""
+    if ".scope/" in cgroup:
+        from quiltctl.runtime.cgroup import delegation  # where systemd owns the tree
+
+        delegation.ensure_scope(cgroup)
+    unified = find_layout().unified
+    return tree.make(unified, cgroup) if unified else None
 
 
 def _become_watch_beside_build(pipes: _Pipes, held: Sequence[int], *, wired: bool) -> NoReturn:

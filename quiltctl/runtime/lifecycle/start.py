@@ -227,6 +227,8 @@ def _order(begun: Begun) -> dict[str, Any]:
         "interactive": spec.interactive,
         "fed": spec.interactive and "stdin" in (begun.streams or ()),
         "timeout_s": spec.timeout_s,
+        "stop_signal": spec.stop_signal,
+        "stop_timeout_s": spec.stop_timeout_s,
         "log_driver": spec.log_driver,
         "log_bytes": spec.log_bytes,
         "log_files": spec.log_files,

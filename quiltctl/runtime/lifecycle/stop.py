@@ -47,7 +47,7 @@ def stop(
         signal, own_timeout_s = stop_parameters(connection, container.id)
         patience_s = own_timeout_s if timeout_s is None else timeout_s
         signal_container.announce(paths, container.id, "stop")
-        _send(paths, container, signal if patience_s else SIGKILL)
+        _send(paths, connection, container, signal if patience_s else SIGKILL)
         if container.state == "paused":
             population.thaw(cleanup.cgroup_of(connection, container.id))
         waiting[shim_fd] = _Awaited(container, patience_s)
@@ -97,8 +97,7 @@ def _wait_and_kill(
 def _kill(paths: Paths, awaited: _Awaited, connection: sqlite3.Connection, warn: Callable[[str], None]) -> None:
     signal = stop_parameters(connection, awaited.container.id)[0]
     warn(f"{awaited.container.name} did not end within its time after signal {signal}: it is killed")
-    _send(paths, awaited.container, SIGKILL)
-    population.thaw_to_kill(cleanup.cgroup_of(connection, awaited.container.id))
+    _send(paths, connection, awaited.container, SIGKILL)
     awaited.killed, awaited.deadline = True, time.monotonic() + _SETTLING_S
 
 
@@ -116,10 +115,10 @@ def stop_parameters(connection: sqlite3.Connection, container_id: str) -> tuple[
     return (15, 10.0) if row is None else (int(row[0]), float(row[1]))
 
 
-def _send(paths: Paths, container: Container, signal: int) -> None:
+def _send(paths: Paths, connection: sqlite3.Connection, container: Container, signal: int) -> None:
     """Send a signal to the first process, or, while there is none yet, SIGKILL to the shim that is making it."""
     try:
-        signal_container.kill(paths, container, signal)
+        signal_container.kill(paths, connection, container, signal)
     except errors.WrongState:
         shim_fd = liveness.hold(container.shim_pid, container.shim_started, container.boot_id)
         if shim_fd is not None and container.state == "starting":

@@ -77,10 +77,10 @@ def _reason(watched: Watched) -> str:
 
     The code is 137 also where PID 1 is an init or a shell, and tells what has become of the program.
     """
-    if watched.timed_out:
-        return "timeout"
     if watched.stop_requested:
         return "stopped"
+    if watched.timed_out:
+        return "timeout"
     killed = watched.ended_as == 128 + SIGKILL and not watched.kill_requested
     return OOM if killed and watched.oom.kills else "exited"
 

@@ -15,6 +15,7 @@ program may be upgraded or removed meanwhile.
 
 from __future__ import annotations
 
+import _signal
 import marshal
 import posix
 import select
@@ -24,7 +25,7 @@ from quiltctl.runtime.shim.ending import execute, finish
 from quiltctl.runtime.shim.log import Log
 from quiltctl.runtime.shim.oom import OomCounter
 from quiltctl.runtime.shim.pump import Feed, Pump, milliseconds_to
-from quiltctl.runtime.shim.watched import CLIENT_FDS, ERROR_FD, INPUT_FD, OUTPUT_FD, READY_FD, SIGKILL, Watched
+from quiltctl.runtime.shim.watched import CLIENT_FDS, ERROR_FD, INPUT_FD, OUTPUT_FD, READY_FD, SIGKILL, SIGTERM, Watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,13 +84,14 @@ def _follow(order: dict[str, Any], watched: Watched) -> None:
     elif not order["interactive"]:
         posix.close(INPUT_FD)
     control_fd = posix.open(order["control"], posix.O_RDWR | posix.O_NONBLOCK | posix.O_CLOEXEC)
+    _signal.signal(SIGTERM, lambda *_: posix.write(control_fd, b"end\n"))
     init_fd = posix.pidfd_open(watched.init_pid)  # also where it has ended by now: nobody else reaps it
     watched.deadline = time.monotonic() + order["timeout_s"] if order["timeout_s"] else None
     watched.freezer = order["freezer"]
     watched.oom = OomCounter(order["memory_events"])
     while watched.ended_as is None:
         _note_oom(order, watched)
-        _poll_once(watched, init_fd, control_fd)
+        _poll_once(order, watched, init_fd, control_fd)
     for pump in watched.pumps:
         # Until EAGAIN, not until the end: a copy of the pipe that was passed elsewhere would never give an end.
         while pump.source_fd >= 0 and pump.pull():
@@ -98,12 +100,12 @@ def _follow(order: dict[str, Any], watched: Watched) -> None:
         log.close()
 
 
-def _poll_once(watched: Watched, init_fd: int, control_fd: int) -> None:
+def _poll_once(order: dict[str, Any], watched: Watched, init_fd: int, control_fd: int) -> None:
     """Sleep until something happens, and do what it calls for."""
     interests = [stream.interest() for stream in (*watched.pumps, watched.feed, watched.oom) if stream is not None]
     interests += (
         (watched.oom_helper_fd, select.POLLIN, lambda: _let_helper_go(watched)) if watched.oom_helper_fd >= 0 else None,
-        (control_fd, select.POLLIN, lambda: _hear_command(watched, control_fd)),
+        (control_fd, select.POLLIN, lambda: _hear_command(order, watched, control_fd)),
         (init_fd, select.POLLIN, lambda: _reap(watched)),
     )
     poller = select.poll()
@@ -148,11 +150,21 @@ def _let_helper_go(watched: Watched) -> None:
     _reap(watched)
 
 
-def _hear_command(watched: Watched, control_fd: int) -> None:
-    """Take what a command has written to the control FIFO, a word a line: that it asks for the end, or will kill."""
+def _hear_command(order: dict[str, Any], watched: Watched, control_fd: int) -> None:
+    """Take what was written to the control FIFO, a word a line.
+
+    Commands say that they ``stop`` or ``kill`` the container. ``end`` is our own: we have got SIGTERM, as all have when
+    systemd stops the scope we live in, above all at the shutdown of the host. Then we stop the container ourselves.
+    """
     words = posix.read(control_fd, 4096).splitlines()
-    watched.stop_requested |= b"stop" in words
+    watched.stop_requested |= b"stop" in words or b"end" in words
     watched.kill_requested |= b"kill" in words
+    if b"end" in words:
+        posix.kill(watched.init_pid, order["stop_signal"])
+        _thaw(watched)
+        if order["stop_timeout_s"] >= 0:
+            deadline = time.monotonic() + order["stop_timeout_s"]
+            watched.deadline = deadline if watched.deadline is None else min(deadline, watched.deadline)
 
 
 def _reap(watched: Watched) -> None:

@@ -22,6 +22,7 @@ READY_FD = 9
 FIRST_HELD_FD = 10
 """From here on: the sockets that keep the container's ports of the host from others."""
 SIGKILL = 9
+SIGTERM = 15
 
 
 class Watched:

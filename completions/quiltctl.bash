@@ -7,12 +7,12 @@ _quiltctl_at() {
         "")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="run create start stop kill wait rm exec pause unpause rename update ps inspect logs port events images import tag rmi gc info version completion container image network system monitor cleanup"
+            words="run create start stop kill wait rm exec pause unpause rename update ps inspect logs top stats port events images import tag rmi gc metrics info version completion container image network system monitor cleanup"
             ;;
         "container")
             options="--root --log-level --help -h --version -v"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
-            words="create exec exists inspect kill logs ls pause port prune rename rm run start stop unpause update wait"
+            words="create exec exists inspect kill logs ls pause port prune rename rm run start stats stop top unpause update wait"
             ;;
         "image")
             options="--root --log-level --help -h --version -v"
@@ -116,6 +116,17 @@ _quiltctl_at() {
             valued="--since=text --until=text --tail=text -n=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             arguments="container*"
             ;;
+        "top" | "container top")
+            options="--latest -l --json --root --log-level --help -h"
+            valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="running text*"
+            ends="yes"
+            ;;
+        "stats" | "container stats")
+            options="--all -a --no-stream --no-reset --interval -i --latest -l --history --sort --format --json --no-trunc --root --log-level --help -h"
+            valued="--interval=text -i=text --history=text --sort=of:created,name,cpu,memory,pids,net,block --format=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            arguments="container*"
+            ;;
         "port" | "container port")
             options="--all -a --latest -l --json --root --log-level --help -h"
             valued="--root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
@@ -148,6 +159,10 @@ _quiltctl_at() {
         "gc")
             options="--dry-run --json --exited-older-than --images --events-older-than --root --log-level --help -h"
             valued="--exited-older-than=text --events-older-than=text --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
+            ;;
+        "metrics")
+            options="--output -o --format --root --log-level --help -h"
+            valued="--output=file -o=file --format=of:openmetrics,prometheus --root=directory --log-level=of:trace,debug,info,warn,warning,error,fatal,panic"
             ;;
         "info" | "system info")
             options="--format --json --root --log-level --help -h"

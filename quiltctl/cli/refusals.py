@@ -12,14 +12,11 @@ ELSEWHERE = {
 }
 """By first word: what quiltctl does not do, and who does."""
 
-_CONTAINER = (
-    *("attach", "commit", "cp", "diff", "export", "restart"),
-    *("stats", "top"),
-)
+_CONTAINER = ("attach", "commit", "cp", "diff", "export", "restart")
 _IMAGE = ("history", "load", "pull", "push", "save", "untag")
 
 LATER = {
-    (): (*_CONTAINER, *_IMAGE, "healthcheck", "metrics", "volume"),
+    (): (*_CONTAINER, *_IMAGE, "healthcheck", "volume"),
     ("container",): _CONTAINER,
     ("image",): _IMAGE,
     ("system",): ("df", "prune"),

@@ -8,7 +8,7 @@ import sys
 from quiltctl import __version__
 from quiltctl.commands._parameters import FORMAT, JSON
 from quiltctl.db import containers, images
-from quiltctl.db.connection import open_to_read, translated
+from quiltctl.db.connection import open_to_read, size_bytes, translated
 from quiltctl.model.parameters import Verb
 from quiltctl.runtime import host
 from quiltctl.runtime.cgroup.layout import find_layout
@@ -72,7 +72,7 @@ def _store(paths: Paths) -> dict[str, Any]:
     connection = open_to_read(paths)
     with translated(paths.database):
         states = [seen.state for c in containers.list_all(connection) if (seen := observe(connection, paths, c))]
-        image_count = len(images.list_all(connection))
+        image_count = images.count(connection)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
     counted = {
         "number": len(states),
@@ -82,7 +82,7 @@ def _store(paths: Paths) -> dict[str, Any]:
     }
     return {
         "containerStore": counted,
-        "database": {"path": paths.database, "sizeBytes": _size(paths.database), "version": version},
+        "database": {"path": paths.database, "sizeBytes": size_bytes(paths), "version": version},
         "graphDriverName": "overlay",
         "graphRoot": paths.root,
         "imageStore": {"number": image_count},
@@ -93,11 +93,6 @@ def _version() -> dict[str, Any]:
     import sqlite3
 
     return {"Version": __version__, "PythonVersion": sys.version.split()[0], "SQLiteVersion": sqlite3.sqlite_version}
-
-
-def _size(database: str) -> int:
-    """Return the bytes of the database with its log, 0 where there is none yet."""
-    return sum(os.stat(p).st_size for p in (database, f"{database}-wal", f"{database}-shm") if os.path.exists(p))
 
 
 def _with_capitals(value: Any) -> Any:

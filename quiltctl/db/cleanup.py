@@ -64,6 +64,12 @@ def open_tasks(connection: sqlite3.Connection) -> list[Task]:
     return [Task(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM open_cleanup ORDER BY id")]  # noqa: S608 (our own column names)
 
 
+def count_open(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """Return how many tasks are open, by type and state."""
+    rows = connection.execute("SELECT type, state, count(*) FROM open_cleanup GROUP BY type, state")
+    return {(kind, state): count for kind, state, count in rows}
+
+
 def all_tasks(connection: sqlite3.Connection) -> list[Task]:
     """Return every task there is, the oldest first: also the completed ones and those of living containers."""
     return [Task(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM cleanup_tasks ORDER BY id")]  # noqa: S608 (our own column names)

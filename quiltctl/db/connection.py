@@ -69,6 +69,17 @@ def open_to_write(paths: Paths) -> sqlite3.Connection:
     return connection
 
 
+def size_bytes(paths: Paths) -> int:
+    """Return the size of the database with its log, 0 where there is none yet."""
+    total = 0
+    for path in (paths.database, f"{paths.database}-wal", f"{paths.database}-shm"):
+        try:
+            total += os.stat(path).st_size
+        except FileNotFoundError:
+            continue
+    return total
+
+
 class transaction:  # noqa: N801 (it is used as a function would be; contextlib costs 5 ms to import)
     """Run the block as one IMMEDIATE transaction: all of it, or, when it raises, nothing of it.
 

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from quiltctl.db.containers import Container
 from quiltctl.db.document import decode
+from quiltctl.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
     from typing import Any
 
 _COLUMNS = ", ".join(Container._fields)
+
+
+class Counted(Value):
+    """A container with what must be known to find out what it uses."""
+
+    container: Container
+    network: str
+    """none, host, ``container:ID``, or bridge."""
+    cgroups: str
+    """``disabled`` has no cgroup."""
+    cgroup_parent: str
 
 
 def listed(connection: sqlite3.Connection, *, state: str | None = None) -> list[Container]:
@@ -26,6 +39,24 @@ def listed(connection: sqlite3.Connection, *, state: str | None = None) -> list[
         values,
     )
     return [Container(*row) for row in rows]
+
+
+def counted(
+    connection: sqlite3.Connection, ids: Sequence[str] | None = None, *, states: Sequence[str] = ()
+) -> list[Counted]:
+    """Return the containers of these ids, or all, and of them those in these states, or all; the oldest first."""
+    conditions = [
+        f"{column} IN ({', '.join('?' * len(wanted))})"
+        for column, wanted in (("id", ids), ("state", states or None))
+        if wanted is not None
+    ]
+    rows = connection.execute(
+        f"SELECT coalesce(config ->> '$.network', ''), coalesce(config ->> '$.cgroups', ''),"  # noqa: S608 (names of columns)
+        f" coalesce(config ->> '$.cgroup_parent', ''), {_COLUMNS} FROM containers"
+        f" {'WHERE' if conditions else ''} {' AND '.join(conditions)} ORDER BY created_at, id",
+        (*(ids or ()), *states),
+    )
+    return [Counted(Container(*row[3:]), *row[:3]) for row in rows]
 
 
 def newest(connection: sqlite3.Connection) -> Container | None:

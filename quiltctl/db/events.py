@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quiltctl.db import tallies
 from quiltctl.model.value import Value
 
 TYPE_CHECKING = False
@@ -63,5 +64,6 @@ def count_before(connection: sqlite3.Connection, before: int) -> int:
 
 
 def delete_before(connection: sqlite3.Connection, before: int) -> None:
-    """Forget the events from before this moment."""
+    """Forget the events from before this moment, but for how many there were of what is counted."""
+    tallies.keep(connection, before)
     connection.execute("DELETE FROM events WHERE at < ?", (before,))

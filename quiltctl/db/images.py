@@ -81,6 +81,12 @@ def find(connection: sqlite3.Connection, reference: str) -> Image:
     return _image(connection, rows[0])
 
 
+def count(connection: sqlite3.Connection) -> int:
+    """Return how many images there are."""
+    number: int = connection.execute("SELECT count(*) FROM images").fetchone()[0]
+    return number
+
+
 def get(connection: sqlite3.Connection, image_id: str) -> Image | None:
     """Return the image of this full id, or None."""
     row = connection.execute(f"{_SELECT} WHERE i.id = ?", (None, image_id)).fetchone()

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
     from quiltctl.paths import Paths
 
-MIGRATIONS = ("0001_initial.sql", "0002_id_ranges.sql", "0003_networks.sql", "0004_oom.sql")
+MIGRATIONS = (
+    "0001_initial.sql",
+    "0002_id_ranges.sql",
+    "0003_networks.sql",
+    "0004_oom.sql",
+    "0005_samples.sql",
+)
 LATEST = len(MIGRATIONS)
 
 

@@ -51,6 +51,16 @@ def look_up(root_fd: int, wanted: str, more_groups: tuple[str, ...] = ()) -> Ide
     return Identity(uid, gid, tuple(sorted({gid, *more, *(int(fields[2]) for fields in listing)})), home)
 
 
+def names(root_fd: int) -> tuple[dict[int, str], dict[int, str]]:
+    """Return what the image calls its users, and its groups, by id; of several names for one id the first."""
+    users: dict[int, str] = {}
+    groups: dict[int, str] = {}
+    for known, path, least_fields in ((users, "etc/passwd", 6), (groups, "etc/group", 3)):
+        for fields in _entries(root_fd, path, least_fields):
+            known.setdefault(int(fields[2]), fields[0])
+    return users, groups
+
+
 def _user(root_fd: int, wanted: str) -> tuple[int, int, str, str]:
     number = _number(wanted)
     for fields in _entries(root_fd, "etc/passwd", 6):

@@ -32,6 +32,17 @@ def duration(ns: int) -> str:
     return f"{seconds // _HOUR // 24 // 365} years"
 
 
+def go_duration(ns: int) -> str:
+    """Return a length of time, none or a millisecond at least, as Go and podman write it: ``20ms``, ``1h2m3.04s``."""
+    seconds, rest = divmod(ns, SECOND)
+    if not seconds and rest:
+        return f"{rest / 1e6:.6f}".rstrip("0").rstrip(".") + "ms"
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    before = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{before}{seconds}{_fraction(rest)}s"
+
+
 def ago(at: int, *, now: int | None = None) -> str:
     """Return how long ago a moment was, both in nanoseconds since 1970: ``3 seconds ago``."""
     return f"{duration((time.time_ns() if now is None else now) - at)} ago"

@@ -6,7 +6,7 @@ import sys
 
 from quiltctl.ui.fields import Fields
 from quiltctl.ui.safe import harmless, harmless_json, printable, write
-from quiltctl.ui.table import aligned, write_table
+from quiltctl.ui.table import aligned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,15 +40,30 @@ def show_rows(
     """
     if as_json or asks_json(format):
         show_json([row.whole() if isinstance(row, Fields) else row for row in rows], indent=2)
-    elif format is None or format.strip() == _TABLE:
+    else:
+        write(rows_text(rows, headings=headings, format=format, noheading=noheading))
+
+
+def rows_text(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    headings: Sequence[tuple[str, str]],
+    format: str | None = None,
+    noheading: bool = False,
+) -> str:
+    """Return what ``show_rows`` writes of rows, where that is not JSON.
+
+    Raises:
+        UsageError: the template is wrong.
+    """
+    if format is None or format.strip() == _TABLE:
         keys = [key for _, key in headings]
         cells = [[cell(row[key]) for key in keys] for row in rows]
-        write_table([heading for heading, _ in headings], cells, heading=not noheading)
-    elif format.startswith(f"{_TABLE} "):
+        return aligned(cells if noheading else [[heading for heading, _ in headings], *cells])
+    if format.startswith(f"{_TABLE} "):
         known = {key: heading for heading, key in headings}
-        write(_template_table(format.removeprefix(_TABLE).strip(), rows, None if noheading else known))
-    else:
-        write(_by_template(format, rows))
+        return _template_table(format.removeprefix(_TABLE).strip(), rows, None if noheading else known)
+    return _by_template(format, rows)
 
 
 def show_document(value: object, format: str | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quiltctl.ui.safe import printable, write
+from quiltctl.ui.safe import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,11 +11,6 @@ if TYPE_CHECKING:
 # podman's tabwriter: cells of at least 12 characters, 2 of them blank.
 _NARROWEST = 12
 _GAP = 2
-
-
-def write_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, heading: bool = True) -> None:
-    """Write rows as aligned columns to stdout, with the headings above them, which also set how wide columns are."""
-    write(aligned([headings, *rows] if heading else rows))
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> str:

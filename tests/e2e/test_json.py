@@ -33,6 +33,7 @@ FREE = (
 """Objects whose keys are data."""
 VERBS = {
     "ps": ("ps", "-a", "--json"),
+    "top": ("top", "--json", "r"),
     "inspect": ("inspect", "c"),
     "image ls": ("images", "--json"),
     "image inspect": ("image", "inspect", "box"),
@@ -40,6 +41,8 @@ VERBS = {
     "network inspect": ("network", "inspect", "app"),
     "events": ("events", "--stream=false", "--since", "1h", "--json"),
     "logs": ("logs", "--json", "c"),
+    "stats": ("stats", "--no-stream", "--json"),
+    "stats --history": ("stats", "--history", "1h", "--json"),
     "monitor ls": ("monitor", "ls", "--json"),
     "cleanup ls": ("cleanup", "ls", "--all", "--json"),
     "gc": ("gc", "--dry-run", "--json"),
@@ -92,6 +95,8 @@ def actual(quilt: Quilt, verb: str) -> dict[str, str]:
         SERVER,
         "app",
     )
+    if "--history" in VERBS[verb]:
+        quilt.ok("gc")
     (quilt.root / "containers" / ("f" * 64)).mkdir()
     done = quilt(*VERBS[verb])
     return shape_of(parsed(done.stdout))

@@ -19,8 +19,10 @@ _ATTEMPTS = 100
 _NOT_DELEGATED = frozenset((errno.ENOENT, errno.EBUSY, errno.EPERM, errno.EACCES))
 
 
-def make(mount: str, path: str) -> int:
+def make(mount: str, path: str, *, above: bool = False) -> int:
     """Make a cgroup with what it lies in, unless it is there, and return a descriptor of it.
+
+    One that is made for others to lie in, ``above`` them, goes with the last of those.
 
     Raises:
         FileNotFoundError: it lies in a scope that is not there: those are made by systemd alone.
@@ -28,7 +30,7 @@ def make(mount: str, path: str) -> int:
     """
     for attempt in range(_ATTEMPTS):
         try:
-            _make_path(mount, path, above=False)
+            _make_path(mount, path, above=above)
             return os.open(f"{mount}/{path}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             # Somebody removes an empty one meanwhile, as gc does.
@@ -77,7 +79,7 @@ def enable(layout: Layout, path: str, controllers: Sequence[str]) -> None:
     wanted = [name_on_v2(name) for name in controllers if name in layout.controllers]
     if not wanted or passes_on(f"{layout.unified}/{path}", wanted):
         return
-    os.close(make(layout.unified, path))
+    os.close(make(layout.unified, path, above=True))
     before, scope, below = path.partition(".scope")
     # What lies above a scope is systemd's, and delegating it has brought all controllers down to it.
     directory = f"{layout.unified}/{before}{scope}" if scope else layout.unified

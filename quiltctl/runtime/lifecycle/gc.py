@@ -21,6 +21,7 @@ from quiltctl.runtime.lifecycle import (
     observe,
     pause,
     reap,
+    record_samples,
     remove,
     remove_network,
     sweep_images,
@@ -221,6 +222,13 @@ def _unused_images(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> 
         yield Finding("image", image.name or image.id[:12], "removed")
 
 
+def _samples(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
+    """What the containers use, which is no finding."""
+    if not wish.dry_run:
+        record_samples.record(paths, connection)
+    yield from ()
+
+
 def _bookkeeping(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
     """What nobody needs to hear of: finished tasks, filters of system calls that nobody uses, the boot id, ..."""
     if wish.dry_run:
@@ -248,6 +256,7 @@ _SWEEPS = (
     _old_containers,
     _unused_images,
     _old_events,
+    _samples,
     _bookkeeping,
 )
 

@@ -21,7 +21,7 @@ SIGKILL = 9
 
 
 def kill(paths: Paths, connection: sqlite3.Connection, container: Container, signal: int) -> None:
-    """Send a signal to the first process of a container. Its shim is told of SIGKILL, and no freezer keeps it from that.
+    """Send a signal to the first process of a container. Its shim is told of SIGKILL, and no freezer holds that.
 
     Raises:
         WrongState: it does not run.

@@ -42,7 +42,7 @@ WRONG = [
     ("image --nosuch ls", "unknown option --nosuch", "see: quiltctl image --help"),
     ("image -v", "unknown option -v", "see: quiltctl image --help"),
     ("nosuch", 'unknown command "nosuch"', "see: quiltctl --help"),
-    ("strat web", 'unknown command "strat"', "did you mean start? see: quiltctl --help"),
+    ("strat web", 'unknown command "strat"', "did you mean stats or start? see: quiltctl --help"),
     ("image lss", 'unknown command "image lss"', "did you mean ls? see: quiltctl image --help"),
     ("image ps", 'unknown command "image ps"', "see: quiltctl image --help"),
     ("attach web", '"attach" is not part of this version', "see: quiltctl --help"),

@@ -11,7 +11,7 @@ import pytest
 from quiltctl.db import images
 from quiltctl.db.connection import open_to_write, transaction
 from quiltctl.model.image import Image, ImageConfig
-from tests.containers import add_container, call_verb
+from tests.containers import add_container, call_verb, this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +38,17 @@ def make(quilt_root: Paths) -> Iterator[Callable[..., str]]:
 
     yield make_container
     connection.close()
+
+
+@pytest.fixture
+def run(make: Callable[..., str]) -> Callable[..., str]:
+    """Give a function that makes a container whose program and shim are this process."""
+    pid, started = this_process()
+
+    def make_running(name: str, state: str = "running", **facts: Any) -> str:
+        return make(name, state, facts={"pid": pid, "pid_started": started, **facts})
+
+    return make_running
 
 
 @pytest.fixture

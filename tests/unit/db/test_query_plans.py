@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quiltctl import errors
-from quiltctl.db import cleanup, containers, id_ranges, lease_views, leases, memberships, monitors, networks
+from quiltctl.db import (
+    cleanup,
+    container_views,
+    containers,
+    id_ranges,
+    lease_views,
+    leases,
+    memberships,
+    monitors,
+    networks,
+    samples,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -134,3 +145,33 @@ def test_life_of_an_address_scans_nothing(
 
     scanned = [step for step in plan_of(live) if step.startswith("SCAN") and "json_each" not in step]
     assert scanned == []
+
+
+def test_samples_are_found_by_container_and_time(
+    connection: sqlite3.Connection, add: Callable[..., str], plan_of: Callable[[Callable[[], object]], list[str]]
+) -> None:
+    """However many there are, recording one, forgetting old ones and reading a time look at no others."""
+    container_id = add(1, "running")
+    one = samples.Sample(container_id, 1, 1, *[None] * 8)
+
+    def live() -> None:
+        samples.record(connection, [one], apart_ns=10)
+        samples.of_container(connection, container_id, 1)
+
+    plan, forgetting = plan_of(live), plan_of(lambda: samples.delete_before(connection, 1))
+    assert [step for step in plan if "samples" in step and "container_id=? AND at" not in step] == []
+    assert {step for step in plan if step.startswith("SCAN")} == {"SCAN CONSTANT ROW", "SCAN sqlite_master"}
+    assert "SEARCH samples USING PRIMARY KEY (container_id=? AND at<?)" in forgetting
+
+
+def test_containers_to_sample_come_by_one_query(
+    connection: sqlite3.Connection, add: Callable[..., str], plan_of: Callable[[Callable[[], object]], list[str]]
+) -> None:
+    """Those that run by their state, those that are named by their ids; the ended ones are not looked at."""
+    container_id = add(1, "running")
+
+    by_state = plan_of(lambda: container_views.counted(connection, states=("running", "paused")))
+    by_id = plan_of(lambda: container_views.counted(connection, [container_id]))
+
+    assert by_state[0] == "SEARCH containers USING INDEX containers_by_state (state=?)"
+    assert by_id[0] == "SEARCH containers USING INDEX sqlite_autoindex_containers_1 (id=?)"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quiltctl.runtime.user import Identity, UnknownUser, look_up
+from quiltctl.runtime.user import Identity, UnknownUser, look_up, names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,3 +102,17 @@ def test_user_file_of_garbage_raises_nothing_else(root: Path, garbage: bytes) ->
     except UnknownUser:
         return
     assert 0 <= identity.uid < 1 << 32
+
+
+def test_names_are_those_of_the_image(root: Path) -> None:
+    """By id, of several for one the first; lines that are none are passed over."""
+    (root / "etc/passwd").write_text("root:x:0:0::/:\ntoor:x:0:0::/:\nhalf:x:9\nbad:x:nine:9::/:\nweb:x:33:33::/:\n")
+    root_fd = os.open(root, os.O_PATH)
+    found = names(root_fd)
+    (root / "etc/group").unlink()
+    without = names(root_fd)
+    os.close(root_fd)
+
+    users = {0: "root", 33: "web"}
+    assert found == (users, {0: "root", 1001: "tester", 10: "wheel", 20: "extra"})
+    assert without == (users, {})

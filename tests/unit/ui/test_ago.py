@@ -127,3 +127,20 @@ def test_local_time_west_of_utc_has_a_minus(monkeypatch: pytest.MonkeyPatch) -> 
     time.tzset()
 
     assert shown == "1969-12-31 20:30:00 -0330 NST"
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "0s"),
+        (20_000_000, "20ms"),
+        (999_999_999, "999.999999ms"),
+        (7_500_000_000, "7.5s"),
+        (60_000_000_000, "1m0s"),
+        (3_723_040_000_000, "1h2m3.04s"),
+        (360_000_000_000_000, "100h0m0s"),
+    ],
+)
+def test_go_duration_is_written_as_go_does(ns: int, text: str) -> None:
+    """The units there are, no blanks, and no zeros at the end of a fraction."""
+    assert ago.go_duration(ns) == text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quiltctl.ui.size import human_bytes
+from quiltctl.ui.size import binary_bytes, human_bytes
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,20 @@ from quiltctl.ui.size import human_bytes
 def test_human_bytes_has_three_digits_and_a_unit(count: int, shown: str) -> None:
     """Units are decimal, as podman's, and what rounds up to a thousand takes the next one."""
     assert human_bytes(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0B"),
+        (1023, "1023B"),
+        (1024, "1KiB"),
+        (1_048_000, "1023KiB"),
+        (1_048_570, "1MiB"),
+        (35 << 20, "35MiB"),
+        (1 << 70, "1024EiB"),
+    ],
+)
+def test_binary_bytes_has_four_digits_and_a_unit(count: int, shown: str) -> None:
+    """Units are of 1,024, as docker's of memory."""
+    assert binary_bytes(count) == shown

@@ -1,0 +1,105 @@
+"""The host's program `ps`, run for the processes of a container alone."""
+
+from __future__ import annotations
+
+import os
+
+from quiltctl import errors
+from quiltctl.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FOLDERS = ("/usr/bin", "/bin")
+_HINT = "give options with which ps(1) of the host prints the column PID, such as -ef or -o pid,comm"
+
+
+class Listing(Value):
+    """What ps printed: its heading, and the lines of the processes asked for, each with its number on the host."""
+
+    heading: str
+    lines: tuple[tuple[int, str], ...]
+
+
+def run(options: Sequence[str], pids: Sequence[int]) -> Listing:
+    """Run ps with these options and return what it prints of these processes.
+
+    ``-o pid`` is added where columns are chosen and it is not among them.
+
+    Raises:
+        HostLacks: there is no ps.
+        QuiltError: it refuses the options, or prints no numbers.
+    """
+    program = _find()
+    text = _ask(program, options, pids)
+    if _column(text) is None:
+        try:
+            # The first column, so that nothing that a program writes into its name comes before it.
+            text = _ask(program, ("-o", "pid", *options), pids)
+        except errors.QuiltError:
+            text = ""
+    column = _column(text)
+    if column is None:
+        raise errors.QuiltError(
+            f"cannot tell the container's processes from what `ps {' '.join(options)}` prints", hint=_HINT
+        )
+    heading, *lines = text.rstrip("\n").split("\n")
+    wanted = {str(pid) for pid in pids}
+    found = [(words[column], line) for line in lines if len(words := line.split()) > column]
+    return Listing(heading, tuple((int(word), line) for word, line in found if word in wanted))
+
+
+def _column(text: str) -> int | None:
+    """Return the place of PID among the headings, or None where it is not there."""
+    headings = text.partition("\n")[0].split()
+    return headings.index("PID") if "PID" in headings else None
+
+
+def _ask(program: str, options: Sequence[str], pids: Sequence[int]) -> str:
+    """Return what ps prints, of these processes alone where it can.
+
+    Raises:
+        QuiltError: it refuses.
+    """
+    code, output, _ = _execute(program, (*options, "-q", ",".join(map(str, pids))))
+    if code == 0:
+        return output
+    # procps takes no -q beside another choice of processes, nor with a tree; others do not have it.
+    code, output, complaint = _execute(program, options)
+    if code:
+        lines = [line for line in complaint.splitlines() if line.strip()] or [f"it ended with code {code}"]
+        raise errors.QuiltError(
+            f"cannot run `ps {' '.join(options)}` on the host: {lines[0].removeprefix('error: ')}", hint=_HINT
+        )
+    return output
+
+
+def _execute(program: str, arguments: Sequence[str]) -> tuple[int, str, str]:
+    """Run ps to its end, and return its code, what it prints, and what it complains of.
+
+    Files in memory, not pipes: whatever their sizes, neither side waits for the other.
+    """
+    fds = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("output", "complaint")]
+    try:
+        moves = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+        moves += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(fds, start=1)]  # type: ignore[misc]
+        # ps cuts its lines at this width, though it writes to no terminal.
+        environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        pid = os.posix_spawn(program, ["ps", *arguments], environment, file_actions=moves)
+        _, status = os.waitpid(pid, 0)
+        output, complaint = (os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="surrogateescape") for fd in fds)
+    finally:
+        for fd in fds:
+            os.close(fd)
+    return os.waitstatus_to_exitcode(status), output, complaint
+
+
+def _find() -> str:
+    for folder in (*os.environ.get("PATH", "").split(":"), *_FOLDERS):
+        if folder.startswith("/") and os.access(f"{folder}/ps", os.X_OK):
+            return f"{folder}/ps"
+    raise errors.HostLacks(
+        "cannot list processes with options of ps: there is no program ps on the host",
+        hint="apt install procps, or name descriptors: quiltctl top --help",
+    )

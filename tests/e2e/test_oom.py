@@ -77,7 +77,7 @@ def test_many_kills_are_counted_by_few_helpers(quilt: Quilt) -> None:
     """Each is in the sum; the watch lets a second go by between looks, and leaves no process behind."""
     loop = f"for i in 1 2 3 4 5 6; do sh -c '{HOG}'; done; sleep 1000"
     quilt.ok("run", "-d", "--name", "c", *LIMITS, "box", "sh", "-c", loop)
-    quilt.eventually(lambda: quilt.sql("SELECT oom_kills FROM containers") == [{"oom_kills": 6}], 20)
+    quilt.eventually(lambda: quilt.sql("SELECT oom_kills FROM containers") == [{"oom_kills": 6}], 60)
     events = [attributes for action, attributes in events_of(quilt, "c") if action == "oom"]
     assert sum(int(event["kills"]) for event in events) == 6
     assert len(events) < 6

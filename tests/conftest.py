@@ -56,6 +56,7 @@ FEATURES: dict[str, Callable[[], bool]] = {
     "br_netfilter": lambda: Path("/proc/sys/net/bridge").exists(),
     "skopeo": lambda: shutil.which("skopeo") is not None,
     "libseccomp": _has_libseccomp,
+    "cgroup1": lambda: Path("/sys/fs/cgroup/devices/devices.allow").exists(),
     # arch/x86/entry/vdso: only a kernel that runs 32-bit programs has it.
     "ia32": lambda: os.uname().machine == "x86_64" and Path("/proc/sys/abi/vsyscall32").exists(),
     "gcc": lambda: shutil.which("gcc") is not None,

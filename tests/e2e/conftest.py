@@ -104,26 +104,30 @@ class Quilt:
     def traces(self) -> dict[str, list[str]]:
         """Return what is left in the kernel, on disk and in the database of containers that should be gone."""
         folders = os.listdir(self.root / "containers") if (self.root / "containers").exists() else []
-        tag = next(iter({path.name for path in MOUNT.glob("*/quilt-*") if self._is_ours(path.name)}), "")
-        cgroups = (
-            [str(path) for path in MOUNT.glob(f"*/{tag}/*") if path.is_dir() and len(path.name) == 64] if tag else []
-        )
         mounts = [
             line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.root) in line
         ]
         rows = self.sql("SELECT id FROM containers UNION ALL SELECT container_id FROM cleanup_tasks")
         return {
             "folders": folders,
-            "cgroups": cgroups,
+            "cgroups": self.cgroups(),
             "mounts": mounts,
             "rows": [row["id"] for row in rows],
             "processes": processes_of(self.root),
         }
 
-    def _is_ours(self, name: str) -> bool:
+    def cgroups(self) -> list[str]:
+        """Return the directories of the cgroups of this root's containers, in whatever hierarchy and scope."""
         from quiltctl.paths import Paths
 
-        return name == Paths(str(self.root)).cgroup
+        tag = Paths(str(self.root)).cgroup
+        homes = [(path, names) for path, names, _ in os.walk(MOUNT) if os.path.basename(path) in {tag, f"{tag}.scope"}]
+        return [f"{path}/{name}" for path, names in homes for name in names if len(name) == 64]
+
+    def cgroup_file(self, reference: str, name: str) -> Path:
+        """Return a file of a container's cgroup, in the hierarchy that has it."""
+        own = (Path(folder) for folder in self.cgroups() if folder.endswith(self.inspect(reference)["Id"]))
+        return next(folder / name for folder in own if (folder / name).exists())
 
 
 @pytest.fixture

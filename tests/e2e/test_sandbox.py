@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import ModuleType
 
     from tests.e2e.conftest import Quilt
@@ -233,10 +233,9 @@ def test_fork_bomb_stops_at_the_limit(quilt: Quilt) -> None:
     # The shell that cannot fork any more ends; PID 1 needs no fork to go on.
     bomb = "(i=0; while sleep 1000 & do i=$((i+1)); [ $i -gt 2200 ] && break; done 2>/dev/null); exec sleep 1000"
     quilt.ok("run", "-d", "--name", "c", *NONE, "box", "sh", "-c", bomb, timeout=120)
-    limit = Path("/sys/fs/cgroup/pids")
-    found = [path for path in limit.glob("quilt*/*/pids.max") if quilt.inspect("c")["Id"] in str(path)]
-    quilt.eventually(lambda: int(found[0].with_name("pids.current").read_text()) >= 2040, 60)
-    assert (found[0].read_text(), int(found[0].with_name("pids.current").read_text()) <= 2048) == ("2048\n", True)
+    limit, current = quilt.cgroup_file("c", "pids.max"), quilt.cgroup_file("c", "pids.current")
+    quilt.eventually(lambda: int(current.read_text()) >= 2040, 60)
+    assert (limit.read_text(), int(current.read_text()) <= 2048) == ("2048\n", True)
     quilt.ok("rm", "-f", "c")
     assert quilt.traces()["processes"] == []
 

@@ -170,13 +170,18 @@ class Mask(Step):
             raise OSError(22, "is not the null device", "/dev/null")
         empty = (("size", "0"), ("mode", "0555"), ("ro", None))
         empty_fd = mounts.new_mount("tmpfs", empty, attributes=mounts.RDONLY | mounts.LOCKED)
+        attached = False
         for target in self.targets:
             target_fd = open_kernel_file(root_fd, target)
             if target_fd is None:
                 continue
-            source_fd = empty_fd if stat.S_ISDIR(os.fstat(target_fd).st_mode) else null_fd
-            mount_fd = mounts.clone_mount(source_fd, subject=f"mask /{target}")
+            is_directory = stat.S_ISDIR(os.fstat(target_fd).st_mode)
+            # open_tree(2) clones what lies nowhere since Linux 6.15 only. So the tmpfs itself goes over the first one.
+            clones = attached or not is_directory
+            source_fd = empty_fd if is_directory else null_fd
+            mount_fd = mounts.clone_mount(source_fd, subject=f"mask /{target}") if clones else os.dup(empty_fd)
             mounts.attach_mount(mount_fd, target_fd, subject=f"/{target}")
+            attached |= is_directory
             os.close(mount_fd)
             os.close(target_fd)
         os.close(empty_fd)

@@ -19,6 +19,7 @@ import pytest
 
 from quiltctl.db.connection import kept, open_to_write
 from quiltctl.paths import Paths
+from quiltctl.runtime.cgroup import place
 from quiltctl.runtime.linux import netlink, processes
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ FEATURES: dict[str, Callable[[], bool]] = {
     "br_netfilter": lambda: Path("/proc/sys/net/bridge").exists(),
     "skopeo": lambda: shutil.which("skopeo") is not None,
     "libseccomp": _has_libseccomp,
+    "hybrid": lambda: all(Path(f"/sys/fs/cgroup/{name}").is_dir() for name in ("unified", "memory")),
+    "own_cgroups": lambda: not place.is_delegated(),
+    "systemd_cgroups": place.is_delegated,
+    "disk": lambda: any(Path(f"/dev/{name}").is_block_device() for name in os.listdir("/sys/block")),
     "cgroup1": lambda: Path("/sys/fs/cgroup/devices/devices.allow").exists(),
     # arch/x86/entry/vdso: only a kernel that runs 32-bit programs has it.
     "ia32": lambda: os.uname().machine == "x86_64" and Path("/proc/sys/abi/vsyscall32").exists(),

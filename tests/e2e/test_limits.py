@@ -125,11 +125,10 @@ def test_seeds_words_are_the_kernels_numbers(quilt: Quilt) -> None:
     assert value(quilt, "c", "cpu", "cpu.max", "cpu.cfs_quota_us").split()[0] == "200000"
 
 
+@pytest.mark.needs("disk")
 def test_disk_is_limited(quilt: Quilt) -> None:
     """By the numbers of its device; which devices there are, the host says."""
     disks = [f"/dev/{name}" for name in os.listdir("/sys/block") if Path(f"/dev/{name}").is_block_device()]
-    if not disks:
-        pytest.skip("this host has no disk")
     facts = os.stat(disks[0])
     number = f"{os.major(facts.st_rdev)}:{os.minor(facts.st_rdev)}"
     quilt.ok("run", "-d", "--name", "c", *NONE, "--device-read-bps", f"{disks[0]}:1mb", "box", "sleep", "1000")
@@ -145,11 +144,10 @@ def test_restart_keeps_its_limits(quilt: Quilt) -> None:
     assert value(quilt, "c", "memory", "memory.max", "memory.limit_in_bytes") == str(64 << 20)
 
 
+@pytest.mark.needs("own_cgroups")
 def test_parent_is_made_and_goes_with_the_last_container(quilt: Quilt) -> None:
     """Under the name that says whose they are; gc finds the container's by its task when its row is gone."""
     layout = find_layout()
-    if layout.is_unified and os.path.isdir("/run/systemd/system"):
-        pytest.skip("here parents are slices of systemd")
     parent = f"quilttest-{os.urandom(4).hex()}/job"
     for name in ("a", "b"):
         quilt.ok("run", "-d", "--name", name, *NONE, "--cgroup-parent", f"/{parent}", "box", "sleep", "1000")
@@ -164,12 +162,11 @@ def test_parent_is_made_and_goes_with_the_last_container(quilt: Quilt) -> None:
     assert not [path for path in layout.hierarchies if os.path.exists(f"{path}/{parent.partition('/')[0]}")]
 
 
+@pytest.mark.needs("own_cgroups")
 def test_parent_of_a_container_whose_row_is_lost_is_cleaned(quilt: Quilt) -> None:
     """What was promised to be removed stands in cleanup_tasks, with the path."""
     parent = f"quilttest-{os.urandom(4).hex()}"
-    container_id = quilt.ok("create", "--cgroup-parent", parent, *NONE, "box", "true") if _parents_are_free() else ""
-    if not container_id:
-        pytest.skip("here parents are slices of systemd")
+    container_id = quilt.ok("create", "--cgroup-parent", parent, *NONE, "box", "true")
     [task] = quilt.sql("SELECT resource FROM cleanup_tasks WHERE type = 'cgroup'")
     assert task["resource"].endswith(f"-{container_id}")
     for hierarchy in find_layout().hierarchies:
@@ -178,10 +175,6 @@ def test_parent_of_a_container_whose_row_is_lost_is_cleaned(quilt: Quilt) -> Non
     assert not [path for path in find_layout().hierarchies if os.path.exists(f"{path}/{task['resource']}")]
     for hierarchy in find_layout().hierarchies:
         os.rmdir(f"{hierarchy}/{parent}")  # which was not made by a container
-
-
-def _parents_are_free() -> bool:
-    return not (find_layout().is_unified and os.path.isdir("/run/systemd/system"))
 
 
 def test_disabled_container_stays_where_its_caller_is(quilt: Quilt) -> None:

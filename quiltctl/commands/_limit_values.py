@@ -10,7 +10,7 @@ from quiltctl.model import limits as model
 from quiltctl.model.limits import Limits
 from quiltctl.model.units import parse_bytes, parse_decimal, parse_whole
 from quiltctl.runtime.cgroup import limits as kernel
-from quiltctl.runtime.cgroup import place
+from quiltctl.runtime.cgroup import place, tree
 from quiltctl.runtime.cgroup.layout import find_layout
 
 TYPE_CHECKING = False
@@ -88,25 +88,12 @@ def parent(text: str) -> str:
         )
     if words[0] == "quilt" or words[0].startswith("quilt-"):
         raise UsageError(f'invalid --cgroup-parent "{text}"', hint="choose another name: that one is taken")
-    if not path.endswith(".slice") and place.is_delegated() and not _is_given_away(path):
+    if not path.endswith(".slice") and place.is_delegated() and not tree.given_away(path):
         raise HostLacks(
             f"--cgroup-parent {text} cannot be honoured: systemd owns that cgroup",
             hint="name a slice, such as my.slice, or a cgroup of a unit with Delegate=yes",
         )
     return path
-
-
-def _is_given_away(path: str) -> bool:
-    """Return whether systemd has delegated a cgroup, or one above it, which it notes in an attribute."""
-    unified = find_layout().unified
-    while path:
-        try:
-            if os.getxattr(f"{unified}/{path}", "trusted.delegate") == b"1":
-                return True
-        except OSError:  # ENODATA, or ENOENT: it would have to be made
-            pass
-        path = os.path.dirname(path)
-    return False
 
 
 def _bytes(text: str | None, option: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from quiltctl.runtime.cgroup import place
 from quiltctl.runtime.cgroup.layout import find_layout, name_on_v2
 
 TYPE_CHECKING = False
@@ -80,10 +81,10 @@ def enable(layout: Layout, path: str, controllers: Sequence[str]) -> None:
     if not wanted or passes_on(f"{layout.unified}/{path}", wanted):
         return
     os.close(make(layout.unified, path, above=True))
-    before, scope, below = path.partition(".scope")
-    # What lies above a scope is systemd's, and delegating it has brought all controllers down to it.
-    directory = f"{layout.unified}/{before}{scope}" if scope else layout.unified
-    for step in ("", *(below if scope else path).strip("/").split("/")):
+    # What lies above a delegated cgroup is systemd's, and delegating it has brought all controllers down to it.
+    owned = given_away(path) if place.is_delegated() else ""
+    directory = f"{layout.unified}/{owned}".rstrip("/")
+    for step in ("", *path[len(owned) :].strip("/").split("/")):
         directory = f"{directory}/{step}" if step else directory
         for name in wanted:
             try:
@@ -92,6 +93,23 @@ def enable(layout: Layout, path: str, controllers: Sequence[str]) -> None:
             except OSError as error:
                 if error.errno not in _NOT_DELEGATED:
                     raise
+
+
+def given_away(path: str) -> str:
+    """Return the cgroup that systemd has delegated, of this one and those above it; "" for none.
+
+    It notes that in an attribute ("Control Group APIs and Delegation" of systemd).
+    """
+    unified = find_layout().unified
+    words = path.split("/")
+    for count in range(1, len(words) + 1):
+        above = "/".join(words[:count])
+        try:
+            if os.getxattr(f"{unified}/{above}", "trusted.delegate") == b"1":
+                return above
+        except OSError:  # ENODATA, or ENOENT: it would have to be made
+            continue
+    return ""
 
 
 def passes_on(directory: str, names: Sequence[str]) -> bool:

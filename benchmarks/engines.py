@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.agent import Argv
 
 SLEEP = ["sleep", "100000"]
+_LIMITS = ["--memory", "64m", "--cpus", "0.5", "--pids-limit", "50"]
 NAME = "NAME"
 """Stands in a command line for the name of a container."""
 _CGROUP = "quilt-bench"
@@ -40,6 +41,8 @@ class Engine:
     """Run `true` to its end, and leave nothing."""
     start: Argv
     """Start a container that sleeps."""
+    run_limited: Argv | None
+    """Run `true` within limits of memory, processors and processes."""
     run_wired: Argv | None
     start_wired: Argv | None
     """The same two with an address in the engine's default network, and a way out."""
@@ -49,6 +52,8 @@ class Engine:
     """Kill and remove containers in one command."""
     list_running: Argv | None
     inspect: Argv | None
+    stats: Argv | None
+    """Tell once what the running containers use, as JSON."""
     monitors: Callable[[list[str]], list[int]]
     """Return the pids of the processes that stay beside containers."""
     close: Callable[[], None]
@@ -82,12 +87,14 @@ def quiltctl(command: str, scratch: Path, tar: Path) -> Engine:
         agent=agent,
         run=[*base, "run", "--rm", *alone, "bench", "true"],
         start=[*base, "run", "-d", *alone, "--name", NAME, "bench", *SLEEP],
+        run_limited=[*base, "run", "--rm", *alone, *_LIMITS, "bench", "true"],
         run_wired=[*base, "run", "--rm", "bench", "true"],
         start_wired=[*base, "run", "-d", "--name", NAME, "bench", *SLEEP],
         execute=[*base, "exec", NAME, "true"],
         remove=lambda names: [*base, "rm", "-f", *names],
         list_running=[*base, "ps"],
         inspect=[*base, "inspect", NAME],
+        stats=[*base, "stats", "--no-stream", "--format", "json"],
         monitors=monitors,
         close=close,
     )
@@ -118,12 +125,14 @@ def podman(scratch: Path, tar: Path) -> Engine:
         agent=agent,
         run=[*base, "run", "--rm", *alone, "bench", "true"],
         start=[*base, "run", "-d", *alone, "--name", NAME, "bench", *SLEEP],
+        run_limited=[*base, "run", "--rm", *alone, *_LIMITS, "bench", "true"],
         run_wired=[*base, "run", "--rm", *usual, "bench", "true"],
         start_wired=[*base, "run", "-d", *usual, "--name", NAME, "bench", *SLEEP],
         execute=[*base, "exec", NAME, "true"],
         remove=lambda names: [*base, "rm", "-f", "-t", "0", *names],
         list_running=[*base, "ps"],
         inspect=[*base, "inspect", NAME],
+        stats=[*base, "stats", "--no-stream", "--format", "json"],
         monitors=monitors,
         close=close,
     )
@@ -156,12 +165,14 @@ def crun(scratch: Path, tar: Path) -> Engine:
         agent=agent,
         run=[*base, "run", "--bundle", bundle("true", ["true"]), "bench-run"],
         start=[*base, "run", "--detach", "--bundle", bundle("sleep", SLEEP), NAME],
+        run_limited=None,
         run_wired=None,
         start_wired=None,
         execute=[*base, "exec", NAME, "true"],
         remove=lambda names: [*base, "delete", "--force", "--regex", f"^({'|'.join(names)})$"],
         list_running=None,
         inspect=None,
+        stats=None,
         monitors=lambda _: [],
         close=close,
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ROWS = {
     "run": ("run --rm IMAGE true", "ms", 70),
+    "run-limited": ("run --rm with limits IMAGE true", "ms", None),
     "run-d": ("run -d returns", "ms", 60),
     "run-wired": ("run --rm IMAGE true, in the default network", "ms", 85),
     "run-d-wired": ("run -d returns, in the default network", "ms", 75),
@@ -24,6 +25,7 @@ ROWS = {
     "ps-100": ("ps, 100 running", "ms", 28),
     "ps-500": ("ps, 500 running", "ms", 40),
     "inspect": ("inspect of one among 100", "ms", 25),
+    "stats-100": ("stats, 100 running", "ms", 100),
     "start-100": ("100 x run -d, 8 at a time", "ms", 4000),
     "start-100-wired": ("100 x run -d, 8 at a time, in the default network", "ms", 4500),
     "port": (f"{port.MEGABYTES} MB from a published port", "ms", None),
@@ -56,15 +58,14 @@ class Measured:
 def measure(engines: list[Engine], wanted: set[str], scratch: Path, *, repeat: int, rounds: int) -> Measured:
     """Measure the wanted rows: each repetition asks one engine after the other, so that the machine's moods hit all."""
     measured = Measured()
-    if "run" in wanted:
-        _alternate(measured, "run", engines, repeat, lambda engine, _: engine.run)
+    _to_the_end(measured, engines, wanted, repeat)
     if "run-d" in wanted:
         _alternate(measured, "run-d", engines, repeat, lambda e, turn: named(e.start, f"bench{turn}"))
         _remove(engines, [f"bench{turn}" for turn in range(repeat)])
     _in_a_network(measured, [engine for engine in engines if engine.run_wired is not None], wanted, repeat, rounds)
     if wanted & {"exec", "ps-1"}:
         _one_running(measured, engines, wanted, repeat)
-    if wanted & {"start-100", "rm-100", "ps-100", "inspect", "memory"}:
+    if wanted & {"start-100", "rm-100", "ps-100", "inspect", "stats-100", "memory"}:
         for turn in range(rounds if wanted & {"start-100", "rm-100"} else 1):
             _hundred_running(measured, engines, wanted, repeat if turn == 0 else 0)
     if "ps-500" in wanted:
@@ -74,6 +75,13 @@ def measure(engines: list[Engine], wanted: set[str], scratch: Path, *, repeat: i
             for ns in times:
                 measured.add(row, "quiltctl", ns)
     return measured
+
+
+def _to_the_end(measured: Measured, engines: list[Engine], wanted: set[str], repeat: int) -> None:
+    if "run" in wanted:
+        _alternate(measured, "run", engines, repeat, lambda engine, _: engine.run)
+    if "run-limited" in wanted:
+        _alternate(measured, "run-limited", engines, repeat, lambda engine, _: engine.run_limited)
 
 
 def _in_a_network(measured: Measured, wired: list[Engine], wanted: set[str], repeat: int, rounds: int) -> None:
@@ -120,6 +128,8 @@ def _hundred_running(measured: Measured, engines: list[Engine], wanted: set[str]
         _alternate(measured, "ps-100", engines, repeat, lambda e, _: e.list_running)
     if "inspect" in wanted:
         _alternate(measured, "inspect", engines, repeat, lambda e, _: e.inspect and named(e.inspect, "bench50"))
+    if "stats-100" in wanted:
+        _alternate(measured, "stats-100", engines, repeat, lambda e, _: e.stats)
     for engine in engines if repeat and "memory" in wanted else []:
         for pid in engine.monitors(HUNDRED):
             measured.add("memory", engine.name, _pss_kib(pid))

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from tests.e2e.conftest import Quilt
+
+    Pausing = Callable[[str, str], tuple[Quilt, Callable[[], AbstractContextManager[None]]]]
 
 pytestmark = pytest.mark.needs("root")
 HOG = 'x=aaaaaaaa; while :; do x="$x$x"; done'
@@ -87,17 +92,9 @@ def test_many_kills_are_all_counted(quilt: Quilt) -> None:
     quilt.eventually(lambda: children.read_text().split() == [str(quilt.inspect("c")["State"]["Pid"])])
 
 
-def test_count_that_could_not_be_written_comes_with_the_end(quilt: Quilt) -> None:
-    """While the database was locked: the exit record has it."""
-    import sqlite3
-
-    quilt.ok("run", "-d", "--name", "c", *LIMITS, "box", "sh", "-c", f"sleep 1; sh -c '{HOG}'; sleep 7; exit 4")
-    writer = sqlite3.connect(quilt.root / "quilt.db", isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    import time
-
-    time.sleep(7)  # longer than the helper's patience
-    writer.execute("ROLLBACK")
-    writer.close()
+def test_count_that_could_not_be_written_comes_with_the_end(quilt: Quilt, pausing: Pausing) -> None:
+    """Its helper hangs; the exit record has it."""
+    slow, _ = pausing("runtime/shim/note_oom.py", "connection = open_to_write(")
+    slow.ok("run", "-d", "--name", "c", *LIMITS, "box", "sh", "-c", f"sh -c '{HOG}'; exit 4")
     assert quilt.ok("wait", "c") == "4"
     assert [action for action, _ in events_of(quilt, "c")][-2:] == ["oom", "died"]

@@ -23,6 +23,9 @@ MIB = 1 << 20
 MEMORY = ("memory", "memory.max", "memory.limit_in_bytes")
 HOLD = "x=aaaaaaaa; for i in $(seq 22); do x=$x$x; done; touch /held; sleep 1000; true"
 """Takes some 32 MiB and keeps them."""
+PROCESSORS = ("--cpuset-cpus", "0", "--memory", "128m")
+"""For these its processes have to be brought under a controller."""
+ROW = 'with transaction(connection):\n            configs.set_option(connection, container.id, "limits"'
 
 
 def test_memory_is_changed_while_it_runs(either: Quilt) -> None:
@@ -108,15 +111,19 @@ def test_value_that_is_refused_changes_nothing(either: Quilt, words: tuple[str, 
     assert (value(either, "c", *MEMORY), value(either, "c", "cpu", "cpu.max", "cpu.cfs_quota_us")) == kernel
 
 
-def test_limits_are_as_they_were_when_the_row_cannot_be_written(quilt: Quilt) -> None:
-    """Somebody holds the database longer than anybody waits."""
+def test_limits_are_as_they_were_when_the_row_cannot_be_written(quilt: Quilt, pausing: Pausing) -> None:
+    """Somebody holds the database longer than anybody waits, when the kernel has its new limits already."""
     quilt.ok("run", "-d", "--name", "c", *NONE, "--memory", "64m", "box", "sleep", "1000")
-    writer = sqlite3.connect(quilt.root / "quilt.db", isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    done = quilt("update", "--memory", "128m", "--cpus", "0.5", "c")
+    slow, pause = pausing("runtime/lifecycle/update_limits.py", ROW)
+    failing = slow.popen("update", "--memory", "128m", "--cpus", "0.5", "c", stderr=-1)
+    with pause():
+        assert value(quilt, "c", *MEMORY) == str(128 * MIB)
+        writer = sqlite3.connect(quilt.root / "quilt.db", isolation_level=None)
+        writer.execute("BEGIN IMMEDIATE")
+    _, told = failing.communicate(timeout=60)
     writer.execute("ROLLBACK")
     writer.close()
-    assert done.returncode == 125
+    assert (failing.returncode, told[:7]) == (125, b"Error: ")
     assert value(quilt, "c", *MEMORY) == str(64 * MIB)
     assert value(quilt, "c", "cpu", "cpu.max", "cpu.cfs_quota_us").split()[0] in {"max", "-1"}
     assert quilt.inspect("c")["HostConfig"]["NanoCpus"] == 0
@@ -142,11 +149,6 @@ def test_program_dies_by_the_new_limit(quilt: Quilt) -> None:
     quilt.ok("exec", "c", "sh", "-c", "echo > /fifo")
     assert quilt.ok("wait", "c") == "137"
     assert quilt.inspect("c")["State"]["OOMKilled"]
-
-
-PROCESSORS = ("--cpuset-cpus", "0", "--memory", "128m")
-"""For these its processes have to be brought under a controller."""
-ROW = 'with transaction(connection):\n            configs.set_option(connection, container.id, "limits"'
 
 
 @pytest.mark.parametrize(

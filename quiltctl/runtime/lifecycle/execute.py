@@ -46,10 +46,6 @@ def execute(paths: Paths, container: Container, spec: Spec, session: Session) ->
         WrongState: the container does not run, or has ended meanwhile.
         CannotExecute, ProgramNotFound, UsageError: the program did not come to run.
     """
-    if container.state == "paused":
-        raise errors.WrongState(
-            f"cannot exec in {container.name}: it is paused", hint=f"let it go on: quiltctl unpause {container.name}"
-        )
     init_fd = liveness.hold(container.pid, container.pid_started, container.boot_id)
     if init_fd is None:
         raise errors.WrongState(f"cannot exec in {container.name}: it is not running")

@@ -77,8 +77,15 @@ def limits_from(document: dict[str, Any]) -> Limits:
     return Limits(**known)
 
 
+_BY_DEVICE = frozenset(
+    ("blkio_weight_devices", "device_read_bps", "device_write_bps", "device_read_iops", "device_write_iops")
+)
+
+
 def changed(before: Limits, given: Limits) -> Limits:
     """Return the limits with what was given put into them; processors said in one way replace what was said in another.
+
+    Of limits for devices, those of other devices stay.
 
     Raises:
         UsageError: what comes of it cannot be.
@@ -88,7 +95,11 @@ def changed(before: Limits, given: Limits) -> Limits:
         kept = {field: value for field, value in kept.items() if field not in {"cpu_period_us", "cpu_quota_us"}}
     elif given.cpu_period_us is not None or given.cpu_quota_us is not None:
         kept.pop("nano_cpus", None)
-    after = Limits(**{**kept, **given.given()})
+    said = given.given()
+    for field in _BY_DEVICE.intersection(kept, said):
+        named = {device[1:3] for device in said[field]}
+        said[field] = (*(device for device in kept[field] if device[1:3] not in named), *said[field])
+    after = Limits(**{**kept, **said})
     check(after)
     return after
 

@@ -66,6 +66,24 @@ def test_processors_are_given_to_all_that_runs_in_it(either: Quilt) -> None:
     assert len(told.splitlines()) >= 5
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "quota"),
+    [
+        (("--cpus", "0.5"), ("--cpus", "0"), "-1"),
+        (("--cpu-quota", "30000"), ("--cpu-quota", "-1"), "-1"),
+        (("--cpu-quota", "30000"), ("--cpu-period", "50000"), "30000"),
+        (("--cpus", "0.5"), ("--cpu-quota", "30000"), "30000"),
+    ],
+)
+def test_limit_of_processors_is_lifted_and_changed(
+    either: Quilt, first: tuple[str, str], then: tuple[str, str], quota: str
+) -> None:
+    """The kernel has what was said last, also where v1 wants it in three writes."""
+    either.ok("run", "-d", "--name", "c", *NONE, *first, "box", "sleep", "1000")
+    either.ok("update", *then, "c")
+    assert value(either, "c", "cpu", "cpu.max", "cpu.cfs_quota_us").split()[0].replace("max", "-1") == quota
+
+
 def test_container_that_does_not_run_is_limited_from_its_next_start(quilt: Quilt) -> None:
     """It has no cgroup now."""
     quilt.ok("create", "--name", "c", *NONE, "box", "sleep", "1000")

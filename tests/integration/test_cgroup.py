@@ -202,8 +202,8 @@ def living(base: str) -> Iterator[str]:
 
 def apply(path: str, before: dict[str, Any], after: dict[str, Any]) -> change.Undo:
     """Change limits, and return what takes that back."""
-    layout, former = find_layout(), written(Limits(**before))
-    changes = [write for write in written(Limits(**after)) if write not in former]
+    layout = find_layout()
+    changes = change.differing(written(Limits(**before)), written(Limits(**after)))
     change.adopt(path, change.uncounted(layout, path, changes))
     undo = change.present(layout, path, changes)
     try:

@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     """Files of the kernel and what stood in them, in the order in which they are changed."""
 
 _SWAP_V1 = "memory.memsw.limit_in_bytes"
+_BANDWIDTH_V1 = "cpu.cfs_"
+"""How the files of v1 begin of which one is written twice: what comes last counts, also where it came first before."""
+
+
+def differing(before: Sequence[Write], after: Sequence[Write]) -> list[Write]:
+    """Return what is in ``after`` and not in ``before``; of quota and period on v1 all, or none."""
+
+    def bandwidth(writes: Sequence[Write]) -> list[Write]:
+        return [write for write in writes if write.choices[0][0].startswith(_BANDWIDTH_V1)]
+
+    anew = bandwidth(after) if bandwidth(after) != bandwidth(before) else []
+    return [write for write in after if write not in before or write in anew]
 
 
 def uncounted(layout: Layout, path: str, changes: Sequence[Write]) -> list[str]:
@@ -76,8 +88,9 @@ def restore(undo: Undo) -> None:
     for file, text in reversed(undo):
         try:
             tree.write(file, text)
-        except FileNotFoundError:
-            continue
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENODEV}:
+                raise
 
 
 def _in_order(layout: Layout, path: str, changes: Sequence[Write]) -> list[Write]:

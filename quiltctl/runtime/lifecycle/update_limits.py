@@ -107,7 +107,7 @@ def _update(connection: sqlite3.Connection, container: Container, given: Limits)
     former, planned = limits.plan(layout, before), limits.plan(layout, after)
     undo: change.Undo = ()
     if container.state in containers.LIVE:
-        undo = _tell_kernel(connection, container, layout, [write for write in planned if write not in former])
+        undo = _tell_kernel(connection, container, layout, change.differing(former, planned))
     try:
         with transaction(connection):
             configs.set_option(connection, container.id, "limits", after.given())

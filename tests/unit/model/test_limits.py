@@ -88,3 +88,12 @@ def test_limits_are_what_they_were_after_json() -> None:
     """The config of a container is JSON; fields of a later version are left out."""
     limits = Limits(memory_bytes=1, device_read_bps=(("/dev/a", 8, 0, 5),), oom_kill_disable=True)
     assert limits_from({**decode(encode(limits.given())), "colour": 1}) == limits
+
+
+def test_limits_of_other_devices_stay() -> None:
+    """A device that is named again has its new limit; the number tells which device it is, whatever its name."""
+    a, b, again, c = ("/dev/a", 8, 0, 1), ("/dev/b", 8, 16, 2), ("/dev/disk/b", 8, 16, 4), ("/dev/c", 8, 32, 5)
+
+    after = changed(Limits(device_read_bps=(a, b), device_write_bps=(a,)), Limits(device_read_bps=(again, c)))
+
+    assert after == Limits(device_read_bps=(a, again, c), device_write_bps=(a,))

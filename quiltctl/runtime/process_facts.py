@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _MAX_BYTES = 1 << 15
 """As much of a command line as is shown: a program may write megabytes there, and there may be thousands of them."""
+_MAX_GROUPS = 1024
+"""As many groups of a process are shown: it may have 65,536, and there may be thousands of such processes."""
 _CAPABILITIES = {"CapInh": "inh", "CapPrm": "prm", "CapEff": "eff", "CapBnd": "bnd", "CapAmb": "amb"}
 
 
@@ -94,7 +96,7 @@ def _process(folder_fd: int, host_pid: int, depth: int) -> Process | None:
         state=rest[:1].decode(),
         uids=_numbers(status, "Uid"),
         gids=_numbers(status, "Gid"),
-        groups=_numbers(status, "Groups"),
+        groups=tuple(map(int, status["Groups"].split(None, _MAX_GROUPS)[:_MAX_GROUPS])),
         tty=_terminal(fields[3]),
         cpu_ticks=fields[10] + fields[11],
         nice=fields[15],
@@ -135,8 +137,13 @@ def _read(folder_fd: int, name: str) -> bytes:
 
 
 def _status(folder_fd: int) -> dict[str, str]:
-    """Return the lines of proc_pid_status(5) by name. The name of the process, escaped there, cannot forge one."""
-    lines = _read(folder_fd, "status").decode("ascii", "replace").split("\n")
+    """Return the lines of proc_pid_status(5) by name. The name of the process, escaped there, cannot forge one.
+
+    All of them: the list of groups may be 700 KB long, and there is more to know after it.
+    """
+    fd = os.open("status", os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder_fd)
+    with open(fd, "rb", buffering=_MAX_BYTES) as file:
+        lines = file.read().decode("ascii", "replace").split("\n")
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 

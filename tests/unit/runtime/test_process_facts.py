@@ -85,3 +85,19 @@ def test_process_that_has_ended_is_none(forger: int) -> None:
 def test_terminal_is_named_by_its_number(number: int, name: str) -> None:
     """As the kernel numbers them."""
     assert process_facts._terminal(number) == name  # noqa: SLF001 (no process has such a terminal here)
+
+
+@pytest.mark.needs("root")
+def test_process_with_many_groups_is_read_whole() -> None:
+    """What comes after its long list of groups in /proc is known too; of the groups the first 1,024 are."""
+    program = "import os, time; os.setgroups(range(10**9, 10**9 + 60000)); print('up', flush=True); time.sleep(1000)"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+
+    found = process_facts.read(process.pid, 0)
+
+    process.kill()
+    process.communicate()
+    assert found is not None
+    assert (found.pid, found.groups) == (process.pid, tuple(range(10**9, 10**9 + 1024)))

@@ -257,3 +257,24 @@ def test_shim_that_is_asked_to_end_stops_its_container(quilt: Quilt) -> None:
         os.kill(quilt.shim_pid(name), signal.SIGTERM)
     assert quilt.ok("wait", "polite", "deaf").split() == ["9", "137"]
     assert {quilt.inspect(name)["State"]["ExitReason"] for name in ("polite", "deaf")} == {"stopped"}
+
+
+def test_end_that_meets_the_timeout_keeps_its_code(quilt: Quilt) -> None:
+    """When the shim wakes, the program has ended and its time is over, both."""
+    quilt.ok("run", "-d", "--name", "c", "--timeout", "2", *NONE, "box", "sh", "-c", "sleep 0.3; exit 7")
+    shim = quilt.shim_pid("c")
+    os.kill(shim, signal.SIGSTOP)
+    time.sleep(2.1)
+    os.kill(shim, signal.SIGCONT)
+    assert quilt.ok("wait", "c") == "7"
+    assert quilt.inspect("c")["State"]["ExitReason"] == "exited"
+
+
+def test_shim_that_is_told_to_end_lets_a_paused_container_hear_it(either: Quilt) -> None:
+    """It goes on, gets its stop signal, and has its time."""
+    trap = "trap 'exit 9' TERM; touch /ready; while :; do sleep 0.05; done"
+    container_id = either.ok("run", "-d", "--name", "c", "--stop-timeout", "-1", *NONE, "box", "sh", "-c", trap)
+    either.eventually((either.root / "containers" / container_id / "upper" / "ready").exists)
+    either.ok("pause", "c")
+    os.kill(either.shim_pid("c"), signal.SIGTERM)
+    assert either.ok("wait", "c", timeout=20) == "9"

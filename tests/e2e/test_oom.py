@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,5 +99,20 @@ def test_count_that_could_not_be_written_comes_with_the_end(quilt: Quilt, pausin
     """Its helper hangs; the exit record has it."""
     slow, _ = pausing("runtime/shim/note_oom.py", "connection = open_to_write(")
     slow.ok("run", "-d", "--name", "c", *LIMITS, "box", "sh", "-c", f"sh -c '{HOG}'; exit 4")
+    assert quilt.ok("wait", "c") == "4"
+    assert [action for action, _ in events_of(quilt, "c")][-2:] == ["oom", "died"]
+
+
+def test_shim_without_a_descriptor_left_goes_on(quilt: Quilt) -> None:
+    """The host is short of everything when memory is short: the count comes with the end then, and the code too."""
+    program = f"sleep 1; sh -c '{HOG}'; touch /over; sleep 1; exit 4"
+    container_id = quilt.ok("run", "-d", "--name", "c", *LIMITS, "box", "sh", "-c", program)
+    shim = quilt.shim_pid("c")
+    used = {int(name) for name in os.listdir(f"/proc/{shim}/fd")}
+    before = resource.prlimit(shim, resource.RLIMIT_NOFILE)
+    resource.prlimit(shim, resource.RLIMIT_NOFILE, (min({*range(64)} - used), before[1]))
+    quilt.eventually((quilt.root / "containers" / container_id / "upper" / "over").exists)
+    time.sleep(0.3)  # it has looked at the count by now
+    resource.prlimit(shim, resource.RLIMIT_NOFILE, before)
     assert quilt.ok("wait", "c") == "4"
     assert [action for action, _ in events_of(quilt, "c")][-2:] == ["oom", "died"]

@@ -203,16 +203,17 @@ def _begin(
 def _cgroup_files(paths: Paths, spec: Spec) -> dict[str, str]:
     """Return the files of the container's cgroup that the watch uses, each "" where there is none.
 
-    ``memory_events`` counts the processes that were killed for memory. What the v1 freezer holds does not die before
-    ``freezer`` is told to let it go.
+    ``memory_events`` counts the processes that were killed for memory. What is paused hears no signal before
+    ``freezer`` is told to let it go, and by the v1 freezer it does not even die.
     """
     if spec.cgroups == "disabled":
         return {"memory_events": "", "freezer": ""}
     layout = find_layout()
     path = place.of_container(paths, spec.id, spec.cgroup_parent)
     name = "memory.oom_control" if layout.version("memory") == 1 else "memory.events"
-    memory, freezer = layout.directory("memory", path), "" if layout.unified else layout.directory("freezer", path)
-    return {"memory_events": memory and f"{memory}/{name}", "freezer": freezer and f"{freezer}/freezer.state"}
+    memory, freezer = layout.directory("memory", path), layout.directory("freezer", path)
+    thawing = f"{layout.unified}/{path}/cgroup.freeze" if layout.unified else freezer and f"{freezer}/freezer.state"
+    return {"memory_events": memory and f"{memory}/{name}", "freezer": thawing}
 
 
 def _order(begun: Begun) -> dict[str, Any]:

@@ -119,29 +119,41 @@ def _poll_once(order: dict[str, Any], watched: Watched, init_fd: int, control_fd
         acts[fd]()
     watched.oom.act()
     if watched.deadline is not None and time.monotonic() >= watched.deadline:
-        watched.timed_out, watched.deadline = True, None
-        posix.kill(watched.init_pid, SIGKILL)
-        _thaw(watched)
+        watched.deadline = None
+        watched.timed_out = _signal_first(watched, SIGKILL)
 
 
-def _thaw(watched: Watched) -> None:
-    """Let a frozen container die, where the v1 freezer would hold it for ever."""
+def _signal_first(watched: Watched, number: int) -> bool:
+    """Send a signal to the first process, and let it go on if it stands still: frozen, it would hear nothing.
+
+    Returns False where it has ended and been reaped just now: its pid means nobody.
+    """
+    if watched.ended_as is not None:
+        return False
+    posix.kill(watched.init_pid, number)
     if watched.freezer:
-        fd = posix.open(watched.freezer, posix.O_WRONLY | posix.O_CLOEXEC)
-        posix.write(fd, b"THAWED")
+        try:
+            fd = posix.open(watched.freezer, posix.O_WRONLY | posix.O_CLOEXEC)
+        except OSError:  # it had ended, and its cgroup is gone
+            return True
+        posix.write(fd, b"0" if watched.freezer.endswith("/cgroup.freeze") else b"THAWED")
         posix.close(fd)
+    return True
 
 
 def _note_oom(order: dict[str, Any], watched: Watched) -> None:
     """Have it written that more processes were killed for memory, by one helper at a time."""
     if watched.oom.kills <= watched.oom_noted or watched.oom_helper_fd >= 0:
         return
-    watched.oom_noted = watched.oom.kills
-    facts = (order["root"], order["id"], str(order["generation"]), str(watched.oom.kills))
-    pid = posix.fork()
-    if pid == 0:
-        execute(order, _NOTE_OOM, *facts)
-    watched.oom_helper_fd = posix.pidfd_open(pid)
+    kills = watched.oom.kills
+    try:
+        pid = posix.fork()
+        if pid == 0:
+            execute(order, _NOTE_OOM, order["root"], order["id"], str(order["generation"]), str(kills))
+        watched.oom_helper_fd = posix.pidfd_open(pid)
+    except OSError:  # the host itself is short of memory, processes or descriptors: it is written with the end then
+        return
+    watched.oom_noted = kills
 
 
 def _let_helper_go(watched: Watched) -> None:
@@ -160,8 +172,7 @@ def _hear_command(order: dict[str, Any], watched: Watched, control_fd: int) -> N
     watched.stop_requested |= b"stop" in words or b"end" in words
     watched.kill_requested |= b"kill" in words
     if b"end" in words:
-        posix.kill(watched.init_pid, order["stop_signal"])
-        _thaw(watched)
+        _signal_first(watched, order["stop_signal"])
         if order["stop_timeout_s"] >= 0:
             deadline = time.monotonic() + order["stop_timeout_s"]
             watched.deadline = deadline if watched.deadline is None else min(deadline, watched.deadline)

@@ -40,7 +40,7 @@ class Watched:
         self.deadline: float | None = None
         """When, on the monotonic clock, it is killed."""
         self.freezer = ""
-        """The v1 freezer's file that lets a frozen container go, or nothing where it can be killed all the same."""
+        """The file that lets a paused container go on, cgroup.freeze or freezer.state, or nothing."""
         self.oom = OomCounter("")
         self.oom_noted = 0
         self.oom_helper_fd = -1

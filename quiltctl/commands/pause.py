@@ -40,4 +40,4 @@ def command(
         paths, connection, containers, all=all, latest=latest, cidfiles=cidfile, filters=filter, states=("running",)
     )
 
-    return each_chosen(choice, lambda container: pause(connection, container))
+    return each_chosen(choice, lambda container: pause(paths, connection, container))

@@ -37,4 +37,4 @@ def command(
         paths, connection, containers, all=all, latest=latest, cidfiles=cidfile, filters=filter, states=("paused",)
     )
 
-    return each_chosen(choice, lambda container: unpause(connection, container))
+    return each_chosen(choice, lambda container: unpause(paths, connection, container))

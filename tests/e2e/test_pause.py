@@ -141,7 +141,7 @@ def test_row_follows_the_kernel_where_a_pause_was_killed(quilt: Quilt, pausing: 
         quilt.ok("pause", "c")
     slow, pause = pausing(
         "runtime/lifecycle/pause.py",
-        f'if not _move(connection, container, "{"running" if verb == "pause" else "paused"}"',
+        f'if not _move(connection, container, "{told}"',
     )
     killed = slow.popen(verb, "c")
     with pause():
@@ -153,13 +153,13 @@ def test_row_follows_the_kernel_where_a_pause_was_killed(quilt: Quilt, pausing: 
     assert quilt.ok("gc") == ""
 
 
-def test_pause_that_loses_to_gc_has_paused_all_the_same(quilt: Quilt, pausing: Pausing) -> None:
-    """The row was written by gc in its stead."""
+def test_gc_leaves_a_row_to_the_pause_that_is_about_to_write_it(quilt: Quilt, pausing: Pausing) -> None:
+    """Nothing is wrong there, so there is nothing to say."""
     start(quilt)
-    slow, pause = pausing("runtime/lifecycle/pause.py", 'if not _move(connection, container, "running"')
+    slow, pause = pausing("runtime/lifecycle/pause.py", 'if not _move(connection, container, "paused"')
     waiting = slow.popen("pause", "c")
     with pause():
-        quilt.ok("gc")
+        assert quilt.ok("gc") == ""
     assert waiting.wait() == 0
     assert states(quilt)[0] == "paused"
     assert population.is_told_to_stand(cgroup(quilt))
@@ -168,7 +168,7 @@ def test_pause_that_loses_to_gc_has_paused_all_the_same(quilt: Quilt, pausing: P
 def test_container_that_ends_while_it_is_paused_is_not_left_frozen(quilt: Quilt, pausing: Pausing) -> None:
     """A kill wins; the pause says so."""
     start(quilt)
-    slow, pause = pausing("runtime/lifecycle/pause.py", 'if not _move(connection, container, "running"')
+    slow, pause = pausing("runtime/lifecycle/pause.py", 'if not _move(connection, container, "paused"')
     waiting = slow.popen("pause", "c", stderr=-1)
     with pause():
         quilt.ok("kill", "c")
@@ -176,3 +176,19 @@ def test_container_that_ends_while_it_is_paused_is_not_left_frozen(quilt: Quilt,
     _, told = waiting.communicate()
     assert (waiting.returncode, b"it has just ended" in told) == (125, True)
     assert states(quilt)[0] == "exited"
+
+
+def test_row_says_what_the_kernel_has_when_others_pause_as_well(quilt: Quilt, pausing: Pausing) -> None:
+    """One stops before it writes the row; meanwhile another pauses, and one lets the container go on, if they may."""
+    start(quilt)
+    slow, pause = pausing("runtime/lifecycle/pause.py", 'if not _move(connection, container, "paused"')
+    waiting = slow.popen("pause", "c")
+    with pause():
+        others = [quilt.popen("pause", "c", stderr=-1)]
+        time.sleep(1)
+        others.append(quilt.popen("unpause", "c", stderr=-1))
+        time.sleep(1)
+    for process in (waiting, *others):
+        process.communicate()
+    assert (states(quilt)[0] == "paused") == population.is_told_to_stand(cgroup(quilt))
+    assert quilt.ok("gc") == ""

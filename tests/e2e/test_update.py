@@ -25,7 +25,7 @@ HOLD = "x=aaaaaaaa; for i in $(seq 22); do x=$x$x; done; touch /held; sleep 1000
 """Takes some 32 MiB and keeps them."""
 PROCESSORS = ("--cpuset-cpus", "0", "--memory", "128m")
 """For these its processes have to be brought under a controller."""
-ROW = 'with transaction(connection):\n            configs.set_option(connection, container.id, "limits"'
+ROW = "with transaction(connection):\n            same = "
 
 
 def test_memory_is_changed_while_it_runs(either: Quilt) -> None:
@@ -213,3 +213,27 @@ def test_update_after_one_that_was_killed_begins_from_what_was(quilt: Quilt, pau
     assert value(quilt, "c", "cpu", "cpu.max", "cpu.cfs_quota_us").split()[0] in {"max", "-1"}
     assert value(quilt, "c", *MEMORY) == str(128 * MIB)
     assert quilt.ok("gc") == ""
+
+
+def test_update_while_it_is_started_is_in_force(quilt: Quilt, pausing: Pausing) -> None:
+    """Whoever starts it has read its limits before, and takes those that are there when it writes."""
+    quilt.ok("create", "--name", "c", *NONE, "box", "sleep", "1000")
+    slow, pause = pausing("runtime/lifecycle/start.py", "with transaction(connection):")
+    starting = slow.popen("start", "c")
+    with pause():
+        quilt.ok("update", "--pids-limit", "9", "c")
+    assert starting.wait(20) == 0
+    assert value(quilt, "c", "pids", "pids.max") == "9"
+
+
+def test_start_while_it_is_updated_gets_the_limits_as_well(quilt: Quilt, pausing: Pausing) -> None:
+    """The update finds a container that runs, where there was none to limit when it began."""
+    quilt.ok("create", "--name", "c", *NONE, "box", "sleep", "1000")
+    slow, pause = pausing("runtime/lifecycle/update_limits.py", ROW)
+    updating = slow.popen("update", "--pids-limit", "9", "c")
+    with pause():
+        quilt.ok("start", "c")
+    with pause():  # once more, now for the one that runs
+        pass
+    assert updating.wait(20) == 0
+    assert value(quilt, "c", "pids", "pids.max") == "9"

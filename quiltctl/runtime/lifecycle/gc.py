@@ -96,11 +96,9 @@ def _updates(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterat
             yield Finding("limits", container.name, "restored")
 
 
-def _paused(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:  # noqa: ARG001
+def _paused(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
     """Rows that say otherwise than the kernel whether their container stands still."""
-    for container, true in pause.differing(connection):
-        if not wish.dry_run:
-            pause.follow(connection, container, true)
+    for container, true in pause.follow(paths, connection, dry_run=wish.dry_run):
         yield Finding("container", container.name, f"marked {true}")
 
 

@@ -1,16 +1,20 @@
 """`pause` and `unpause`: the processes of a container stand still, all at once, and go on.
 
-The kernel comes first and the row follows. Whoever is killed in between leaves a row that says otherwise than the
-kernel; gc asks the kernel and corrects it.
+The kernel comes first and the row follows, under the container's lock: of two at once, the one that is last in the
+kernel would not be the last in the row. Whoever is killed in between leaves a row that says otherwise than the kernel;
+gc asks the kernel and corrects it.
 """
 
 from __future__ import annotations
+
+import os
 
 from quiltctl import errors
 from quiltctl.db import cleanup, configs, containers
 from quiltctl.db.connection import transaction
 from quiltctl.runtime import liveness
 from quiltctl.runtime.cgroup import population
+from quiltctl.runtime.lifecycle import lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from quiltctl.db.containers import Container
+    from quiltctl.paths import Paths
 
 
-def pause(connection: sqlite3.Connection, container: Container) -> None:
+def pause(paths: Paths, connection: sqlite3.Connection, container: Container) -> None:
     """Stop every process of a running container, those of exec as well.
 
     Raises:
@@ -28,6 +33,14 @@ def pause(connection: sqlite3.Connection, container: Container) -> None:
         HostLacks: it has no cgroup, or the host cannot freeze one.
         KernelError: a process does not stand still.
     """
+    lock_fd = lock.hold(paths, container.id)
+    try:
+        _pause(connection, containers.get(connection, container.id) or container)
+    finally:
+        os.close(lock_fd)
+
+
+def _pause(connection: sqlite3.Connection, container: Container) -> None:
     if container.state != "running":
         raise errors.WrongState(f"cannot pause {container.name}: it is {_state(container)}")
     path = _cgroup(connection, container)
@@ -41,31 +54,36 @@ def pause(connection: sqlite3.Connection, container: Container) -> None:
             f"cannot pause {container.name}: the kernel could not stop all of its processes",
             hint="one of them may wait for a disk or a file server",
         )
-    if not _move(connection, container, "running", "paused"):
+    if not _move(connection, container, "paused"):
         population.thaw(path)
         raise errors.WrongState(f"cannot pause {container.name}: it has just ended")
 
 
-def unpause(connection: sqlite3.Connection, container: Container) -> None:
+def unpause(paths: Paths, connection: sqlite3.Connection, container: Container) -> None:
     """Let the processes of a paused container go on.
 
     Raises:
         WrongState: it is not paused.
     """
+    lock_fd = lock.hold(paths, container.id)
+    try:
+        _unpause(connection, containers.get(connection, container.id) or container)
+    finally:
+        os.close(lock_fd)
+
+
+def _unpause(connection: sqlite3.Connection, container: Container) -> None:
     if container.state != "paused":
         raise errors.WrongState(f"cannot unpause {container.name}: it is {_state(container)}, not paused")
     population.thaw(_cgroup(connection, container))
-    if not _move(connection, container, "paused", "running"):
+    if not _move(connection, container, "running"):
         raise errors.WrongState(f"cannot unpause {container.name}: it has just ended")
 
 
-def _move(connection: sqlite3.Connection, container: Container, before: str, after: str) -> bool:
-    """Write the state that the kernel has given a container. Somebody else may have written it already."""
+def _move(connection: sqlite3.Connection, container: Container, after: str) -> bool:
+    """Write the state that the kernel has given a container, unless it has ended."""
     with transaction(connection):
-        if containers.move(connection, container.id, container.generation, (before,), after):
-            return True
-        now = containers.get(connection, container.id)
-        return now is not None and (now.generation, now.state) == (container.generation, after)
+        return containers.move(connection, container.id, container.generation, (container.state,), after)
 
 
 def _cgroup(connection: sqlite3.Connection, container: Container) -> str:
@@ -90,24 +108,36 @@ def _state(container: Container) -> str:
     return "paused already" if container.state == "paused" else container.state
 
 
-def differing(connection: sqlite3.Connection) -> Iterator[tuple[Container, str]]:
-    """Give the containers that run by their row and stand still by the kernel, or the other way, with their true state.
+def follow(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> Iterator[tuple[Container, str]]:
+    """Write the states of containers that run by their rows and stand still by the kernel, or the other way.
 
-    Whoever paused them, or let them go on, was killed before the row was written. An update may freeze a container for
-    a moment, and has noted that before: so the kernel is asked again when no note is found.
+    Gives those containers with their true states. Whoever paused them, or let them go on, was killed before the row was
+    written; where somebody is just about to do so, it is left to them.
     """
-    for container in containers.list_all(connection, ("running", "paused")):
-        path = cleanup.cgroup_of(connection, container.id)
-        true = "paused" if population.is_told_to_stand(path) else "running"
-        if true == container.state or container.id in configs.updating(connection):
+    for listed in containers.list_all(connection, ("running", "paused")):
+        if _truth(connection, listed) == listed.state:
             continue
-        if population.is_told_to_stand(path) == (true == "paused"):
-            yield container, true
+        lock_fd = lock.hold_if_free(paths, listed.id)
+        if lock_fd is None:
+            continue
+        try:
+            container = containers.get(connection, listed.id)
+            if container is None or container.state not in {"running", "paused"}:
+                continue
+            true = _truth(connection, container)
+            # An update that was killed had frozen it, and is taken back first.
+            if true == container.state or container.id in configs.updating(connection):
+                continue
+            if dry_run or _move(connection, container, true):
+                yield container, true
+        finally:
+            os.close(lock_fd)
 
 
-def follow(connection: sqlite3.Connection, container: Container, true: str) -> None:
-    """Write the state that the kernel has a container in."""
-    _move(connection, container, container.state, true)
+def _truth(connection: sqlite3.Connection, container: Container) -> str:
+    """Return whether the kernel has a container paused or running."""
+    stands = population.is_told_to_stand(cleanup.cgroup_of(connection, container.id))
+    return "paused" if stands else "running"
 
 
 def let_die(connection: sqlite3.Connection) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from quiltctl import errors
-from quiltctl.db import containers
+from quiltctl.db import configs, containers
 from quiltctl.db.connection import transaction
-from quiltctl.model.spec import Spec
+from quiltctl.model.document import decode
+from quiltctl.model.spec import Spec, spec_from
 from quiltctl.model.value import Value
 from quiltctl.runtime import interpreter, liveness
 from quiltctl.runtime.cgroup import place
@@ -152,7 +153,10 @@ def start(
 
     def write() -> Begun:
         with transaction(connection):
-            made = create.insert(paths, connection, spec, networking.wanted, routes) if new else spec
+            if new:
+                made = create.insert(paths, connection, spec, networking.wanted, routes)
+            else:
+                made = _as_updated(connection, spec)
             begun = _begin(paths, connection, made, shim, streams, networking, identity)
             if not new:
                 discard.plan(paths, connection, spec)
@@ -171,6 +175,12 @@ def start(
     except BrokenPipeError as error:
         raise begun.give_up() from error
     return begun
+
+
+def _as_updated(connection: sqlite3.Connection, spec: Spec) -> Spec:
+    """Return the spec with what `update` may have changed since it was read."""
+    now = spec_from(decode(configs.config_of(connection, spec.id)))
+    return Spec(**{**spec.to_dict(), "limits": now.limits, "egress": now.egress})
 
 
 def _begin(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import time
 
@@ -15,6 +14,7 @@ from quiltctl.model.limits import changed, limits_from
 from quiltctl.model.spec import spec_from
 from quiltctl.runtime.cgroup import change, limits, population
 from quiltctl.runtime.cgroup.layout import find_layout
+from quiltctl.runtime.lifecycle import lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ def update(paths: Paths, connection: sqlite3.Connection, container: Container, g
         WrongState: it has been removed meanwhile, or does not come to run.
         KernelError: the kernel refuses one of them; then all are as they were.
     """
-    lock_fd = _lock(paths, container.id, wait=True)
+    lock_fd = lock.hold(paths, container.id)
     try:
-        now = _settled(connection, container)
-        _take_back(connection, now)
-        _update(connection, now, given)
+        done = False
+        while not done:  # it was started just then
+            now = _settled(connection, container)
+            _take_back(connection, now)
+            done = _update(connection, now, given)
     finally:
         os.close(lock_fd)
 
@@ -56,28 +58,14 @@ def unfinished(connection: sqlite3.Connection) -> list[Container]:
 
 def take_back(paths: Paths, connection: sqlite3.Connection, container: Container) -> bool:
     """Undo an update that was killed. Returns False when it goes on, or was finished just now."""
-    lock_fd = _lock(paths, container.id, wait=False)
-    if lock_fd < 0:
+    lock_fd = lock.hold_if_free(paths, container.id)
+    if lock_fd is None:
         return False
     try:
         now = containers.get(connection, container.id)
         return now is not None and _take_back(connection, now)
     finally:
         os.close(lock_fd)
-
-
-def _lock(paths: Paths, container_id: str, *, wait: bool) -> int:
-    """Return what keeps others from changing this container, or, without waiting, -1 while somebody does."""
-    try:
-        lock_fd = os.open(paths.container(container_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:  # it has never been started
-        lock_fd = os.open(paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock_fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock_fd)
-        return -1
-    return lock_fd
 
 
 def _settled(connection: sqlite3.Connection, container: Container) -> Container:
@@ -94,7 +82,8 @@ def _settled(connection: sqlite3.Connection, container: Container) -> Container:
         time.sleep(_STEP_S)
 
 
-def _update(connection: sqlite3.Connection, container: Container, given: Limits) -> None:
+def _update(connection: sqlite3.Connection, container: Container, given: Limits) -> bool:
+    """Put the limits into the kernel and the row. Returns False where the container is not in the same run any more."""
     spec = spec_from(decode(configs.config_of(connection, container.id)))
     if spec.cgroups == "disabled":
         raise errors.HostLacks(
@@ -108,13 +97,28 @@ def _update(connection: sqlite3.Connection, container: Container, given: Limits)
     undo: change.Undo = ()
     if container.state in containers.LIVE:
         undo = _tell_kernel(connection, container, layout, change.differing(former, planned))
+    same = False
     try:
         with transaction(connection):
-            configs.set_option(connection, container.id, "limits", after.given())
+            same = _is_the_same(connection, container)
+            if same:
+                configs.set_option(connection, container.id, "limits", after.given())
             configs.drop_option(connection, container.id, "update")
     except BaseException:
         change.restore(undo)
         raise
+    if not same:
+        change.restore(undo)
+    return same
+
+
+def _is_the_same(connection: sqlite3.Connection, container: Container) -> bool:
+    """Return whether a container is in the run that it was in, or has ended since."""
+    now = containers.get(connection, container.id)
+    if now is None:
+        raise errors.WrongState(f"cannot update {container.name}: it has been removed")
+    began = now.state in containers.LIVE and container.state not in containers.LIVE
+    return not began and now.generation == container.generation
 
 
 def _tell_kernel(

@@ -192,3 +192,16 @@ def test_row_says_what_the_kernel_has_when_others_pause_as_well(quilt: Quilt, pa
         process.communicate()
     assert (states(quilt)[0] == "paused") == population.is_told_to_stand(cgroup(quilt))
     assert quilt.ok("gc") == ""
+
+
+def test_container_that_is_removed_while_it_is_frozen_is_not_waited_for(quilt: Quilt, pausing: Pausing) -> None:
+    """Its cgroup is gone; the kernel had no trouble with its processes."""
+    start(quilt)
+    slow, pause = pausing("runtime/cgroup/population.py", "if is_frozen(path):")
+    waiting = slow.popen("pause", "c", stderr=-1)
+    with pause():
+        quilt.ok("rm", "-f", "c")
+    began = time.monotonic()
+    _, told = waiting.communicate(timeout=20)
+    assert (waiting.returncode, told.decode()) == (125, "Error: cannot pause c: it has just ended\n")
+    assert time.monotonic() - began < 5

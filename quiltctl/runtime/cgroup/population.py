@@ -6,6 +6,7 @@ process survives kill -9 until it is thawed (cgroup-v1, freezer-subsystem), so t
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -35,21 +36,21 @@ def freeze(path: str) -> bool:
     """Stop every process of a cgroup, and return whether all have stopped, which may take the kernel a moment.
 
     Raises:
-        OSError: ENOENT: there is no such cgroup: the container has ended, or the host has no freezer.
+        FileNotFoundError: there is no such cgroup: the container has ended, or the host has no freezer.
     """
     layout = find_layout()
-    if layout.unified:
-        tree.write(f"{layout.unified}/{path}/cgroup.freeze", "1")
-    else:
-        tree.write(_v1_state(path), "FROZEN")
     deadline = time.monotonic() + _FREEZING_S
-    while not is_frozen(path):
+    while True:
+        # Again each time: freezer-subsystem, a state of FREEZING asks for it; and one that has gone is noticed.
+        if layout.unified:
+            _write(f"{layout.unified}/{path}/cgroup.freeze", "1")
+        else:
+            _write(_v1_state(path), "FROZEN")
+        if is_frozen(path):
+            return True
         if time.monotonic() > deadline:
             return False
-        if not layout.unified:
-            tree.write(_v1_state(path), "FROZEN")  # freezer-subsystem: a state of FREEZING asks to be written again
         time.sleep(_STEP_S)
-    return True
 
 
 def thaw(path: str) -> None:
@@ -59,9 +60,9 @@ def thaw(path: str) -> None:
     layout = find_layout()
     try:
         if layout.unified:
-            tree.write(f"{layout.unified}/{path}/cgroup.freeze", "0")
+            _write(f"{layout.unified}/{path}/cgroup.freeze", "0")
         else:
-            tree.write(_v1_state(path), "THAWED")
+            _write(_v1_state(path), "THAWED")
     except FileNotFoundError:
         return
 
@@ -103,6 +104,16 @@ def _v1_state(path: str) -> str:
     return f"{find_layout().v1.get('freezer', '/sys/fs/cgroup/freezer')}/{path}/freezer.state"
 
 
+def _write(file: str, text: str) -> None:
+    """Write to a file of a cgroup; one that goes away between the opening and the writing is not there either."""
+    try:
+        tree.write(file, text)
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file) from error
+
+
 def adopt(controller: str, path: str) -> None:
     """Bring the processes of a running container under a controller by which it is not counted yet.
 
@@ -137,7 +148,7 @@ def kill(path: str) -> None:
     layout = find_layout()
     if layout.unified:
         try:
-            tree.write(f"{layout.unified}/{path}/cgroup.kill", "1")
+            _write(f"{layout.unified}/{path}/cgroup.kill", "1")
         except FileNotFoundError:
             return
     else:

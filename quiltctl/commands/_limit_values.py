@@ -27,6 +27,8 @@ _PERIODS_US = (1000, 1_000_000)
 _LEAST_QUOTA_US = 1000
 _WEIGHTS = (10, 1000)
 _MOST_PERCENT = 100
+_MOST_PIDS = 1 << 22
+"""PID_MAX_LIMIT of the kernel: pids.max takes no more."""
 _LONGEST_NAME = 255
 
 
@@ -48,7 +50,7 @@ def limits(options: dict[str, Any]) -> Limits:
         cpu_shares=_not_negative(options["cpu_shares"], "--cpu-shares"),
         cpuset_cpus=_list(options["cpuset_cpus"], "--cpuset-cpus", "/sys/devices/system/cpu/online"),
         cpuset_mems=_list(options["cpuset_mems"], "--cpuset-mems", "/sys/devices/system/node/online"),
-        pids=None if options["pids_limit"] is None else max(options["pids_limit"], 0),
+        pids=_pids(options["pids_limit"]),
         blkio_weight=_within(options["blkio_weight"], "--blkio-weight", *_WEIGHTS),
         blkio_weight_devices=_devices(options["blkio_weight_device"], "--blkio-weight-device", _weight),
         device_read_bps=_devices(options["device_read_bps"], "--device-read-bps", parse_bytes),
@@ -124,6 +126,12 @@ def _quota(value: int | None) -> int | None:
     if value is not None and value > 0 and value < _LEAST_QUOTA_US:
         raise UsageError(f"invalid --cpu-quota {value}", hint=f"{_LEAST_QUOTA_US} microseconds or more; -1 is no limit")
     return value if value is None or value > 0 else model.UNLIMITED
+
+
+def _pids(value: int | None) -> int | None:
+    if value is not None and value > _MOST_PIDS:
+        raise UsageError(f"invalid --pids-limit {value}", hint=f"{_MOST_PIDS} is the most; -1 is no limit")
+    return value if value is None else max(value, 0)
 
 
 def _not_negative(value: int | None, option: str) -> int | None:

@@ -6,6 +6,8 @@ from quiltctl.errors import UsageError
 
 _FACTORS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _MOST_DIGITS = 18
+_MOST_BYTES = (1 << 63) - 1
+"""The kernel counts in 64 bits, and of a number beyond takes what is left of it."""
 
 
 def parse_bytes(text: str, what: str) -> int:
@@ -18,7 +20,7 @@ def parse_bytes(text: str, what: str) -> int:
     number = word.rstrip("bkmgti")
     unit = word[len(number) :].removesuffix("b").removesuffix("i")
     size = parse_decimal(number, _FACTORS.get(unit, 0))
-    if size is None or unit not in _FACTORS:
+    if size is None or size > _MOST_BYTES or unit not in _FACTORS:
         raise UsageError(f'invalid size "{text}" for {what}', hint="a number with b, k, m, g or t, such as 64m or 1.5g")
     return size
 

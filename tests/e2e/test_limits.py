@@ -213,6 +213,8 @@ def test_disabled_container_stays_where_its_caller_is(quilt: Quilt) -> None:
         (("--cpuset-cpus", "1-0"), 'invalid --cpuset-cpus "1-0"'),
         (("--cpuset-mems", "a"), 'invalid --cpuset-mems "a"'),
         (("--blkio-weight", "5"), "invalid --blkio-weight 5"),
+        (("--pids-limit", "4194305"), "invalid --pids-limit 4194305"),
+        (("--memory", "18014398510481984k"), 'invalid size "18014398510481984k" for --memory'),
         (("--device-read-bps", "/dev/none:1mb"), "cannot limit /dev/none"),
         (("--device-read-bps", "/dev/null:1mb"), "it is no block device"),
         (("--device-write-iops", "1"), 'invalid --device-write-iops "1"'),

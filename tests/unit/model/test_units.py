@@ -28,7 +28,7 @@ def test_size_is_read(text: str, size: int) -> None:
     assert parse_bytes(text, "--shm-size") == size
 
 
-@pytest.mark.parametrize("text", ["", "m", "-1", "1.5.m", ".", "1e3", "64x", "64mm", "\u0661", "9" * 30])
+@pytest.mark.parametrize("text", ["", "m", "-1", "1.5.m", ".", "1e3", "64x", "64mm", "\u0661", "9" * 30, "8388608t"])
 def test_size_that_is_none_is_refused(text: str) -> None:
     """The message names the option."""
     with pytest.raises(UsageError, match="--shm-size"):

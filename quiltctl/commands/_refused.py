@@ -9,7 +9,6 @@ _TERMINAL = "this version allocates no terminal"
 _CALLER_GIVES = "this version passes neither a time zone nor descriptors on"
 _LIFETIME = "this version restarts nothing and checks no health"
 _PLATFORM = "this version runs images of this host's architecture alone"
-_CALLER = "this version binds no container to its caller"
 
 _NAMES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]] = {
     # why: (those with a value, those without)
@@ -29,7 +28,6 @@ _NAMES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]
         (("--no-healthcheck",),),
     ),
     _PLATFORM: ((("--platform",), ("--arch",), ("--os",), ("--variant",)), ()),
-    _CALLER: ((("--die-with",),), (("--die-with-parent",),)),
 }
 
 REFUSED = tuple(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _STATES = ("created", "starting", "running", "paused", "exited", "error")
 _REASONS = (
-    *("exited", "stopped", "timeout", "killed", "oom-killed"),
+    *("exited", "stopped", "timeout", "killed", "oom-killed", "caller-ended"),
     *("start-failed", "supervisor-lost", "host-reboot"),
 )
 _TASKS = ("rootfs", "cgroup", "network", "mounts", "volume", "layer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from quiltctl.commands import _container_options as container_options
+from quiltctl.commands import _lifetime_options as lifetime_options
 from quiltctl.model.parameters import Verb
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 VERB = Verb(
     summary="Create a container without starting it.",
     description="Prints the id. `quiltctl start` starts it; the options are those of `quiltctl run`.",
-    parameters=container_options.OPTIONS,
+    parameters=(*lifetime_options.REFUSED, *container_options.OPTIONS),
     examples=(
         ("quiltctl create --name job debian make all", "prepare it"),
         ("quiltctl start --attach job", "and start it later, in the foreground"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from quiltctl.commands import _container_options as container_options
+from quiltctl.commands import _lifetime_options as lifetime_options
 from quiltctl.commands import _namespace_options as namespace_options
 from quiltctl.commands._import_progress import image_with_progress
 from quiltctl.db.connection import open_to_write
@@ -35,6 +36,7 @@ VERB = Verb(
             choices=("stdin", "stdout", "stderr"),
             metavar="STREAM",
         ),
+        *lifetime_options.OPTIONS,
         *container_options.OPTIONS,
     ),
     examples=(
@@ -43,6 +45,7 @@ VERB = Verb(
         ("quiltctl run --rm ./rootfs.tar.gz sh -c 'exit 7'", "straight from a root filesystem archive"),
         ("quiltctl run -d -p 8080:80 debian python3 -m http.server 80", "reached by port 8080 of the host"),
         ("quiltctl run --rm --egress allow=10.0.0.0/8:443 debian ./agent", "may speak to nothing else"),
+        ("quiltctl run -d --rm --name job --die-with $$ debian make", "gone with this shell, however that ends"),
         ("tar c src | quiltctl run -i --rm debian tar t", "with standard input"),
         (
             "quiltctl run --rm --read-only --cap-drop ALL -u nobody debian ./untrusted",
@@ -60,12 +63,13 @@ VERB = Verb(
 def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], **options: Any) -> int:
     """Create a container and start it; in the foreground return its program's exit code."""
     container_options.check(options)
+    bound = lifetime_options.hold(options, detach=detach)
     nested, wired = namespace_options.is_nested(options), container_options.is_wired(options)
     cgroup = container_options.shim_cgroup(paths, options)
     shim = None
     if not options["publish"] and not options["publish_all"]:
         # Before anything that takes time, so that its interpreter comes up while this one works.
-        shim = spawn.spawn(cgroup=cgroup, attached=not detach, nested=nested, wired=wired)
+        shim = spawn.spawn(cgroup=cgroup, attached=not detach, nested=nested, wired=wired, held=bound)
     connection = open_to_write(paths)
     image = image_with_progress(paths, connection, options["image"], quiet=options["quiet"])
     spec = container_options.spec_of(paths, connection, image, options)
@@ -73,13 +77,13 @@ def command(paths: Paths, *, detach: bool, sig_proxy: bool, attach: list[str], *
         from quiltctl.runtime.lifecycle.replace import make_way
 
         make_way(paths, connection, spec.name)
-    networking = start.Networking(container_options.members_of(options))
+    networking = start.Networking(container_options.members_of(options), bound=len(bound))
     if shim is None:
         from quiltctl.runtime.lifecycle import hold_ports
 
         held, ports = hold_ports.hold(connection, spec, (wanted.network for wanted in networking.wanted))
-        networking = start.Networking(networking.wanted, ports, len(held))
-        shim = spawn.spawn(cgroup=cgroup, attached=not detach, nested=nested, wired=wired, held=held)
+        networking = start.Networking(networking.wanted, ports, len(held), len(bound))
+        shim = spawn.spawn(cgroup=cgroup, attached=not detach, nested=nested, wired=wired, held=[*held, *bound])
     container_options.write_cidfile(spec)
     # Before there is anything to end: a Ctrl-C from here on is the program's.
     signals_fd = relay.catch_signals() if sig_proxy and not detach else -1

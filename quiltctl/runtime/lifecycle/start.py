@@ -50,6 +50,8 @@ class Begun(Value):
     endpoints: tuple[Endpoint, ...]
     held: int
     """How many sockets the watch holds for its ports."""
+    bound: int
+    """One where it holds, after those, a process with which the container shall end."""
 
     def wait(self, signals_fd: int = -1) -> Run:
         """Return once the program runs.
@@ -122,6 +124,8 @@ class Networking(Value):
     """The ports of the host that are held for it, each with its number."""
     held: int = 0
     """How many sockets hold them; the watch has those."""
+    bound: int = 0
+    """One where the watch holds, after those, a process with which the container shall end."""
 
 
 def start(
@@ -207,7 +211,9 @@ def _begin(
         endpoints, servers = lease.take(paths, connection, spec, networking.ports)
         if servers and not spec.dns:
             spec = Spec(**{**spec.to_dict(), "dns": servers})
-    return Begun(paths, connection, spec, generation, shim, streams, joined, endpoints, networking.held)
+    return Begun(
+        paths, connection, spec, generation, shim, streams, joined, endpoints, networking.held, networking.bound
+    )
 
 
 def _cgroup_files(paths: Paths, spec: Spec) -> dict[str, str]:
@@ -249,6 +255,7 @@ def _order(begun: Begun) -> dict[str, Any]:
         "joined": begun.joined,
         "endpoints": tuple(endpoint.to_dict() for endpoint in begun.endpoints),
         "held": begun.held,
+        "bound": begun.bound,
         "exit_record": f"{folder}/exit",
         "python": interpreter.path(),
         "search_path": interpreter.search_path(),

@@ -27,7 +27,7 @@ _SETTLE = "import sys;sys.path[:]=sys.argv[3:];from quiltctl.runtime.shim.settle
 
 def finish(order: dict[str, Any], watched: Watched) -> NoReturn:
     """Write the exit record, then have the end written to the database, and end."""
-    posix.closerange(FIRST_HELD_FD, FIRST_HELD_FD + order["held"])
+    posix.closerange(FIRST_HELD_FD, FIRST_HELD_FD + order["held"] + order["bound"])
     watched.oom.look()
     _write_record(order, watched, _reason(watched))
     acknowledged = False
@@ -79,6 +79,8 @@ def _reason(watched: Watched) -> str:
     """
     if watched.stop_requested:
         return "stopped"
+    if watched.left_alone:
+        return "caller-ended"
     if watched.timed_out:
         return "timeout"
     killed = watched.ended_as == 128 + SIGKILL and not watched.kill_requested

@@ -5,9 +5,10 @@ it dies, by whatever cause, the kernel kills the container with it. Beside it, i
 the container, whose first process is born as the watch's child, tells its pid, and ends. The watch sleeps in
 poll(2), and wakes when the container has written something (it goes to the log and to whoever is attached), when a
 command has written to the control FIFO, when the kernel has killed a process for memory (a helper writes that to the
-database), when the timeout has passed, or when the first process has ended. Then it drains the output, writes the exit
-record, durably, and has the end written to the database: by the quiltctl that waits in the foreground, if there is one
-and it says so in time, otherwise by ``settle``, which it executes in its own place.
+database), when the timeout has passed, when the process has ended with which the container shall end, or when its first
+process has. Then it drains the output, writes the exit record, durably, and has the end written to the database: by the
+quiltctl that waits in the foreground, if there is one and it says so in time, otherwise by ``settle``, which it executes
+in its own place.
 
 It imports built-in modules and its neighbours, all before the container runs: what waits must be small, and the
 program may be upgraded or removed meanwhile.
@@ -25,7 +26,17 @@ from quiltctl.runtime.shim.ending import execute, finish
 from quiltctl.runtime.shim.log import Log
 from quiltctl.runtime.shim.oom import OomCounter
 from quiltctl.runtime.shim.pump import Feed, Pump, milliseconds_to
-from quiltctl.runtime.shim.watched import CLIENT_FDS, ERROR_FD, INPUT_FD, OUTPUT_FD, READY_FD, SIGKILL, SIGTERM, Watched
+from quiltctl.runtime.shim.watched import (
+    CLIENT_FDS,
+    ERROR_FD,
+    FIRST_HELD_FD,
+    INPUT_FD,
+    OUTPUT_FD,
+    READY_FD,
+    SIGKILL,
+    SIGTERM,
+    Watched,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +100,7 @@ def _follow(order: dict[str, Any], watched: Watched) -> None:
     watched.deadline = time.monotonic() + order["timeout_s"] if order["timeout_s"] else None
     watched.freezer = order["freezer"]
     watched.oom = OomCounter(order["memory_events"])
+    watched.bound_fd = FIRST_HELD_FD + order["held"] if order["bound"] else -1
     while watched.ended_as is None:
         _note_oom(order, watched)
         _poll_once(order, watched, init_fd, control_fd)
@@ -102,16 +114,17 @@ def _follow(order: dict[str, Any], watched: Watched) -> None:
 
 def _poll_once(order: dict[str, Any], watched: Watched, init_fd: int, control_fd: int) -> None:
     """Sleep until something happens, and do what it calls for."""
-    interests = [stream.interest() for stream in (*watched.pumps, watched.feed, watched.oom) if stream is not None]
-    interests += (
-        (watched.oom_helper_fd, select.POLLIN, lambda: _let_helper_go(watched)) if watched.oom_helper_fd >= 0 else None,
+    interests = [
+        *(stream.interest() for stream in (*watched.pumps, watched.feed, watched.oom) if stream is not None),
+        (watched.oom_helper_fd, select.POLLIN, lambda: _let_helper_go(watched)),
+        (watched.bound_fd, select.POLLIN, lambda: _end_with_it(order, watched)),
         (control_fd, select.POLLIN, lambda: _hear_command(order, watched, control_fd)),
         (init_fd, select.POLLIN, lambda: _reap(watched)),
-    )
+    ]
     poller = select.poll()
     acts = {}
     for interest in interests:
-        if interest is not None:
+        if interest is not None and interest[0] >= 0:
             fd, events, acts[interest[0]] = interest
             poller.register(fd, events)
     deadlines = [deadline for deadline in (watched.deadline, watched.oom.due()) if deadline is not None]
@@ -172,10 +185,22 @@ def _hear_command(order: dict[str, Any], watched: Watched, control_fd: int) -> N
     watched.stop_requested |= b"stop" in words or b"end" in words
     watched.kill_requested |= b"kill" in words
     if b"end" in words:
-        _signal_first(watched, order["stop_signal"])
-        if order["stop_timeout_s"] >= 0:
-            deadline = time.monotonic() + order["stop_timeout_s"]
-            watched.deadline = deadline if watched.deadline is None else min(deadline, watched.deadline)
+        _stop(order, watched)
+
+
+def _end_with_it(order: dict[str, Any], watched: Watched) -> None:
+    """Stop the container: the process has ended with which it shall end."""
+    watched.bound_fd = -1
+    watched.left_alone = True
+    _stop(order, watched)
+
+
+def _stop(order: dict[str, Any], watched: Watched) -> None:
+    """Send the stop signal, and have SIGKILL follow when its time is over."""
+    _signal_first(watched, order["stop_signal"])
+    if order["stop_timeout_s"] >= 0:
+        deadline = time.monotonic() + order["stop_timeout_s"]
+        watched.deadline = deadline if watched.deadline is None else min(deadline, watched.deadline)
 
 
 def _reap(watched: Watched) -> None:

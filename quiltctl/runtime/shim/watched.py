@@ -20,7 +20,7 @@ INPUT_FD = 8
 READY_FD = 9
 """Where build tells that the program runs."""
 FIRST_HELD_FD = 10
-"""From here on: the sockets that keep the container's ports of the host from others."""
+"""From here on: the sockets that keep the container's ports from others; then a pidfd of whom it ends with, if any."""
 SIGKILL = 9
 SIGTERM = 15
 
@@ -29,8 +29,8 @@ class Watched:
     """The first process of the container, its streams, and what has happened to it."""
 
     __slots__ = (
-        *("deadline", "ended_as", "feed", "freezer", "init_pid", "kill_requested"),
-        *("oom", "oom_helper_fd", "oom_noted", "pumps", "stop_requested", "timed_out"),
+        *("bound_fd", "deadline", "ended_as", "feed", "freezer", "init_pid", "kill_requested"),
+        *("left_alone", "oom", "oom_helper_fd", "oom_noted", "pumps", "stop_requested", "timed_out"),
     )
 
     def __init__(self) -> None:
@@ -45,5 +45,9 @@ class Watched:
         self.oom_noted = 0
         self.oom_helper_fd = -1
         """A pidfd of the helper that writes to the database what ``oom`` has counted."""
+        self.bound_fd = -1
+        """A pidfd of the process with which the container shall end, until that has."""
+        self.left_alone = False
+        """Whether that has ended."""
         self.stop_requested = self.kill_requested = self.timed_out = False
         self.ended_as: int | None = None

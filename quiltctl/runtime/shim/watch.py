@@ -5,10 +5,10 @@ it dies, by whatever cause, the kernel kills the container with it. Beside it, i
 the container, whose first process is born as the watch's child, tells its pid, and ends. The watch sleeps in
 poll(2), and wakes when the container has written something (it goes to the log and to whoever is attached), when a
 command has written to the control FIFO, when the kernel has killed a process for memory (a helper writes that to the
-database), when the timeout has passed, when the process has ended with which the container shall end, or when its first
-process has. Then it drains the output, writes the exit record, durably, and has the end written to the database: by the
-quiltctl that waits in the foreground, if there is one and it says so in time, otherwise by ``settle``, which it executes
-in its own place.
+database), when the timeout has passed, when the process has ended with which the container shall end, or when its
+first process has. Then it drains the output, writes the exit record, durably, and has the end written to the database:
+by the quiltctl that waits in the foreground, if there is one and it says so in time, otherwise by ``settle``, which it
+executes in its own place.
 
 It imports built-in modules and its neighbours, all before the container runs: what waits must be small, and the
 program may be upgraded or removed meanwhile.

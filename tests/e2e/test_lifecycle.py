@@ -47,7 +47,8 @@ def test_start_attached_without_interactive_leaves_the_containers_input_open(qui
     """A container that keeps its input open is not told that it has ended, by somebody who only looks on."""
     quilt.ok("create", "-i", "--name", "c", *NONE, "box", "sh", "-c", "read x; echo over")
     process = quilt.popen("start", "-a", "c", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    time.sleep(1)
+    quilt.eventually(lambda: quilt.inspect("c")["State"]["Status"] == "running")
+    time.sleep(0.5)
     before = quilt.inspect("c")["State"]["Status"]
     quilt.ok("kill", "c")
     assert (before, process.communicate(timeout=20)[0]) == ("running", b"")

@@ -90,6 +90,7 @@ def test_container_without_a_cgroup_has_no_figures(quilt: Quilt) -> None:
     assert (row["State"], row["CPU"], row["MemUsage"], row["PIDs"], row["NetInput"]) == ("running", None, None, None, 0)
 
 
+@pytest.mark.needs("own_cgroups")
 def test_container_below_another_cgroup_is_found(quilt: Quilt) -> None:
     """--cgroup-parent puts it elsewhere, and its figures are there."""
     parent = f"jobs-{os.getpid()}-stats"

@@ -87,7 +87,7 @@ def restore(undo: Undo) -> None:
     """Write what stood in the files before, the last one first. A cgroup that is gone needs it no more."""
     for file, text in reversed(undo):
         try:
-            tree.write(file, text)
+            tree.write(file, text or "\n")  # cpuset.cpus of v2 is empty where nothing was said
         except OSError as error:
             if error.errno not in {errno.ENOENT, errno.ENODEV}:
                 raise

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FOLDERS = ("/usr/bin", "/bin")
+_NAMES = frozenset(("COMMAND", "CMD"))
 _HINT = "give options with which ps(1) of the host prints the column PID, such as -ef or -o pid,comm"
 
 
@@ -25,7 +26,7 @@ class Listing(Value):
 def run(options: Sequence[str], pids: Sequence[int]) -> Listing:
     """Run ps with these options and return what it prints of these processes.
 
-    ``-o pid`` is added where columns are chosen and it is not among them.
+    ``-o pid`` is added where columns are chosen and it is not among them, or after a name, which may hold blanks.
 
     Raises:
         HostLacks: there is no ps.
@@ -51,9 +52,10 @@ def run(options: Sequence[str], pids: Sequence[int]) -> Listing:
 
 
 def _column(text: str) -> int | None:
-    """Return the place of PID among the headings, or None where it is not there."""
+    """Return the place of PID among the headings, or None where it is not there, or after what programs write."""
     headings = text.partition("\n")[0].split()
-    return headings.index("PID") if "PID" in headings else None
+    column = headings.index("PID") if "PID" in headings else None
+    return None if _NAMES.intersection(headings[:column]) else column
 
 
 def _ask(program: str, options: Sequence[str], pids: Sequence[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +41,22 @@ def test_column_of_numbers_is_added_where_columns_are_chosen() -> None:
 
     assert listing.heading.split() == ["PID", "COMMAND"]
     assert [pid for pid, _ in listing.lines] == [os.getpid()]
+
+
+def test_name_with_blanks_hides_no_process_and_is_none_of_its_numbers() -> None:
+    """What comes after a name that a program has chosen is no number to go by."""
+    name = f"x {os.getppid()} y"
+    program = f"import prctl; prctl.set_name({name!r}); print('up', flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+
+    listing = host_ps.run(("-o", "comm,pid"), [child.pid, os.getppid()])
+
+    child.kill()
+    child.communicate()
+    assert {pid: name in line for pid, line in listing.lines} == {child.pid: True, os.getppid(): False}
+    assert len(listing.lines) == 2
 
 
 def test_lines_are_whole_whatever_the_terminal_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ CHANGEABLE: tuple[Parameter, ...] = (
     Option(("--cpu-quota",), "Processor time in each period in microseconds; -1 is no limit.", kind=int, metavar="US"),
     Option(("--cpuset-cpus",), "Run on these processors alone, such as 0-2,4.", metavar="LIST"),
     Option(("--cpuset-mems",), "Take memory from these NUMA nodes alone.", metavar="LIST"),
-    Option(("--pids-limit",), "Limit processes and threads; -1 is none. Without: 2048.", kind=int, metavar="NUMBER"),
+    Option(("--pids-limit",), "Limit processes and threads, 2048 otherwise; -1 is none.", kind=int, metavar="NUMBER"),
     Option(("--blkio-weight",), "Weight of its disk access, 10 to 1000.", kind=int, metavar="WEIGHT"),
     Option(("--blkio-weight-device",), "The same for one disk.", multiple=True, metavar="DEVICE:WEIGHT"),
     Option(("--device-read-bps",), "Limit reading, in bytes a second.", multiple=True, metavar="DEVICE:BYTES"),

@@ -44,6 +44,7 @@ VERB = Verb(
         ("quiltctl run -d --name web debian sleep infinity", "in the background, under a name"),
         ("quiltctl run --rm ./rootfs.tar.gz sh -c 'exit 7'", "straight from a root filesystem archive"),
         ("quiltctl run -d -p 8080:80 debian python3 -m http.server 80", "reached by port 8080 of the host"),
+        ("quiltctl run -d --memory 4g --cpus 2 --pids-limit 500 debian ./agent", "may use so much and no more"),
         ("quiltctl run --rm --egress allow=10.0.0.0/8:443 debian ./agent", "may speak to nothing else"),
         ("quiltctl run -d --rm --name job --die-with $$ debian make", "gone with this shell, however that ends"),
         ("tar c src | quiltctl run -i --rm debian tar t", "with standard input"),

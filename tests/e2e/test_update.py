@@ -237,3 +237,39 @@ def test_start_while_it_is_updated_gets_the_limits_as_well(quilt: Quilt, pausing
         pass
     assert updating.wait(20) == 0
     assert value(quilt, "c", "pids", "pids.max") == "9"
+
+
+def test_update_that_was_killed_and_cannot_be_taken_back_is_told(quilt: Quilt, pausing: Pausing) -> None:
+    """The container has used the memory that it was given meanwhile: gc says so, does all else, and kills nobody."""
+    program = f"mkfifo /fifo; touch /up; read go < /fifo; {HOLD}"
+    quilt.ok("run", "-d", "--name", "c", *NONE, "--memory", "16m", "box", "sh", "-c", program)
+    quilt.eventually(lambda: quilt("exec", "c", "ls", "/up").returncode == 0)
+    slow, pause = pausing("runtime/lifecycle/update_limits.py", ROW)
+    killed = slow.popen("update", "--memory", "256m", "c")
+    with pause():
+        killed.kill()
+        killed.wait()
+    quilt.ok("exec", "c", "sh", "-c", "echo > /fifo")
+    quilt.eventually(lambda: quilt("exec", "c", "ls", "/held").returncode == 0)
+    told = quilt("gc")
+    assert (told.returncode, told.stdout) == (125, ""), told
+    assert "limits c: could not be restored" in told.stderr
+    assert quilt.inspect("c")["State"]["Running"]
+    assert value(quilt, "c", *MEMORY) == str(256 * MIB)
+    quilt.ok("update", "--memory", "128m", "c")
+    assert value(quilt, "c", *MEMORY) == str(128 * MIB)
+    assert quilt.ok("gc") == ""
+
+
+def test_pause_outlives_an_update_that_was_killed(quilt: Quilt, pausing: Pausing) -> None:
+    """The update had frozen the container for a moment; somebody wants it to stand still."""
+    quilt.ok("run", "-d", "--name", "c", *NONE, "box", "sleep", "1000")
+    slow, pause = pausing("runtime/cgroup/change.py", "for controller in controllers:")
+    killed = slow.popen("update", *PROCESSORS, "c")
+    with pause():
+        killed.kill()
+        killed.wait()
+    quilt.ok("pause", "c")
+    assert quilt.ok("gc") == "limits c: restored"
+    assert quilt.inspect("c")["State"]["Paused"]
+    assert quilt.ok("gc") == ""

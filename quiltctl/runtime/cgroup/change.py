@@ -79,18 +79,25 @@ def carry_out(layout: Layout, path: str, changes: Sequence[Write]) -> None:
     for write in _in_order(layout, path, changes):
         file, text = limits.file_of(layout, path, write)
         if file.endswith("/memory.max"):
-            _make_room(file, text, write)
+            _make_room(file, text, f"{write.option} {text}")
         limits.write_all(layout, path, (write,))
 
 
-def restore(undo: Undo) -> None:
-    """Write what stood in the files before, the last one first. A cgroup that is gone needs it no more."""
+def restore(undo: Undo) -> OSError | None:
+    """Write what stood in the files before, the last one first. A cgroup that is gone needs it no more.
+
+    Returns what the kernel refused, if anything; the rest is written all the same. EBUSY: more than that is in use now.
+    """
+    problem: OSError | None = None
     for file, text in reversed(undo):
         try:
+            if file.endswith("/memory.max"):
+                _make_room(file, text, file)
             tree.write(file, text or "\n")  # cpuset.cpus of v2 is empty where nothing was said
         except OSError as error:
             if error.errno not in {errno.ENOENT, errno.ENODEV}:
-                raise
+                problem = error
+    return problem
 
 
 def _in_order(layout: Layout, path: str, changes: Sequence[Write]) -> list[Write]:
@@ -107,8 +114,8 @@ def _in_order(layout: Layout, path: str, changes: Sequence[Write]) -> list[Write
     return [swap, *rest] if rises else [*rest, swap]
 
 
-def _make_room(file: str, text: str, write: Write) -> None:
-    """Have the kernel take back memory down to a new limit, and refuse one that it cannot be brought under.
+def _make_room(file: str, text: str, name: str) -> None:
+    """Have the kernel take back memory down to a new limit, and refuse one, by this name, that it cannot get under.
 
     v2 would take the limit and kill for it (cgroup-v2, memory.max); v1 refuses by itself.
     """
@@ -123,7 +130,7 @@ def _make_room(file: str, text: str, write: Write) -> None:
             if error.errno != errno.EAGAIN:
                 raise
     if int(_read(f"{directory}/memory.current")) > int(text):
-        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), f"{write.option} {text}")
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), name)
 
 
 def _present(file: str, text: str) -> str:

@@ -92,8 +92,9 @@ def _dead_containers(paths: Paths, connection: sqlite3.Connection, wish: Wish) -
 def _updates(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:
     """Changes of limits that were cut short."""
     for container in update_limits.unfinished(connection):
-        if wish.dry_run or update_limits.take_back(paths, connection, container):
-            yield Finding("limits", container.name, "restored")
+        problem = "" if wish.dry_run else update_limits.take_back(paths, connection, container)
+        if problem is not None:
+            yield Finding("limits", container.name, "restored", problem)
 
 
 def _paused(paths: Paths, connection: sqlite3.Connection, wish: Wish) -> Iterator[Finding]:

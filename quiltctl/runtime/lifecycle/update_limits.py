@@ -10,7 +10,7 @@ from quiltctl import errors
 from quiltctl.db import cleanup, configs, containers
 from quiltctl.db.connection import transaction
 from quiltctl.model.document import decode
-from quiltctl.model.limits import changed, limits_from
+from quiltctl.model.limits import Limits, changed, limits_from
 from quiltctl.model.spec import spec_from
 from quiltctl.runtime.cgroup import change, limits, population
 from quiltctl.runtime.cgroup.layout import find_layout
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from quiltctl.db.containers import Container
-    from quiltctl.model.limits import Limits
     from quiltctl.paths import Paths
     from quiltctl.runtime.cgroup.layout import Layout
     from quiltctl.runtime.cgroup.limits import Write
@@ -45,7 +44,12 @@ def update(paths: Paths, connection: sqlite3.Connection, container: Container, g
         done = False
         while not done:  # it was started just then
             now = _settled(connection, container)
-            _take_back(connection, now)
+            problem = _take_back(connection, now)
+            if problem is not None and given.memory_bytes is None:
+                raise errors.KernelError(
+                    f"cannot update {now.name}: one before was killed, and cannot be taken back: {_text(problem)}",
+                    hint="give --memory as well, or stop it",
+                )
             done = _update(connection, now, given)
     finally:
         os.close(lock_fd)
@@ -53,17 +57,21 @@ def update(paths: Paths, connection: sqlite3.Connection, container: Container, g
 
 def unfinished(connection: sqlite3.Connection) -> list[Container]:
     """Return the containers with an update that has begun and was not finished: it goes on, or was killed."""
-    return [one for one in containers.list_all(connection) if one.id in configs.updating(connection)]
+    ids = configs.updating(connection)
+    return [one for one in containers.list_all(connection) if one.id in ids] if ids else []
 
 
-def take_back(paths: Paths, connection: sqlite3.Connection, container: Container) -> bool:
-    """Undo an update that was killed. Returns False when it goes on, or was finished just now."""
+def take_back(paths: Paths, connection: sqlite3.Connection, container: Container) -> str | None:
+    """Undo an update that was killed. Returns why that failed, "" if it did not, None when there is none to undo."""
     lock_fd = lock.hold_if_free(paths, container.id)
     if lock_fd is None:
-        return False
+        return None  # it goes on
     try:
         now = containers.get(connection, container.id)
-        return now is not None and _take_back(connection, now)
+        if now is None or now.id not in configs.updating(connection):
+            return None
+        problem = _take_back(connection, now)
+        return "" if problem is None else _text(problem)
     finally:
         os.close(lock_fd)
 
@@ -93,7 +101,9 @@ def _update(connection: sqlite3.Connection, container: Container, given: Limits)
     before = limits_from(spec.limits)
     after = changed(before, given)
     layout = find_layout()
-    former, planned = limits.plan(layout, before), limits.plan(layout, after)
+    # What is given is written also where the row has it already: what was taken back in part has left the kernel more.
+    others = {field: value for field, value in before.given().items() if field not in given.given()}
+    former, planned = limits.plan(layout, Limits(**others)), limits.plan(layout, after)
     undo: change.Undo = ()
     if container.state in containers.LIVE:
         undo = _tell_kernel(connection, container, layout, change.differing(former, planned))
@@ -142,9 +152,9 @@ def _tell_kernel(
         _note(connection, container, files=undo)
         change.carry_out(layout, path, changes)
     except OSError as error:
-        change.restore(undo)
-        with transaction(connection):
-            configs.drop_option(connection, container.id, "update")
+        if change.restore(undo) is None:
+            with transaction(connection):
+                configs.drop_option(connection, container.id, "update")
         raise _refusal(container, error) from error
     return undo
 
@@ -156,18 +166,24 @@ def _note(connection: sqlite3.Connection, container: Container, *, thaw: bool = 
         configs.set_option(connection, container.id, "update", note)
 
 
-def _take_back(connection: sqlite3.Connection, container: Container) -> bool:
-    """Undo what an update that was killed has done. Returns whether there was one."""
+def _take_back(connection: sqlite3.Connection, container: Container) -> OSError | None:
+    """Undo what an update that was killed has done, if there was one. Returns what cannot be undone now."""
     note = decode(configs.config_of(connection, container.id)).get("update")
     if note is None:
-        return False
+        return None
+    problem: OSError | None = None
     if container.state in containers.LIVE and container.generation == note["generation"]:
-        change.restore(note["files"])
-        if note["thaw"]:
+        problem = change.restore(note["files"])
+        if note["thaw"] and container.state != "paused":  # or somebody has paused it since
             population.thaw(cleanup.cgroup_of(connection, container.id))
-    with transaction(connection):
-        configs.drop_option(connection, container.id, "update")
-    return True
+    if problem is None:
+        with transaction(connection):
+            configs.drop_option(connection, container.id, "update")
+    return problem
+
+
+def _text(problem: OSError) -> str:
+    return f"{problem.filename}: {problem.strerror}"
 
 
 def _refusal(container: Container, error: OSError) -> errors.QuiltError:

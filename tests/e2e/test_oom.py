@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import sqlite3
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,3 +117,24 @@ def test_shim_without_a_descriptor_left_goes_on(quilt: Quilt) -> None:
     resource.prlimit(shim, resource.RLIMIT_NOFILE, before)
     assert quilt.ok("wait", "c") == "4"
     assert [action for action, _ in events_of(quilt, "c")][-2:] == ["oom", "died"]
+
+
+def test_helper_that_waits_for_the_database_holds_nothing_of_the_shim(quilt: Quilt) -> None:
+    """Neither a port of the host, nor an end of somebody's pipe, which would not close before the helper does."""
+    writer = sqlite3.connect(quilt.root / "quilt.db", isolation_level=None)
+    quilt.ok("run", "-d", "--name", "c", *LIMITS, "box", "sh", "-c", f"sleep 1; sh -c '{HOG}'; sleep 1000")
+    shim, first = quilt.shim_pid("c"), str(quilt.inspect("c")["State"]["Pid"])
+    writer.execute("BEGIN IMMEDIATE")
+    children = Path(f"/proc/{shim}/task/{shim}/children")
+    quilt.eventually(lambda: len(children.read_text().split()) == 2)
+    helper = next(pid for pid in children.read_text().split() if pid != first)
+    quilt.eventually(lambda: any("quilt.db" in link for link in links(helper)))
+    found = links(helper)
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert [link for link in found if link.startswith(("pipe:", "socket:"))] == []
+
+
+def links(pid: int | str) -> list[str]:
+    """Return what a process has open."""
+    return [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]

@@ -162,6 +162,10 @@ def _note_oom(order: dict[str, Any], watched: Watched) -> None:
     try:
         pid = posix.fork()
         if pid == 0:
+            # Of ours it keeps nothing but /dev/null, the 2: it may wait for the database longer than we live.
+            posix.dup2(2, 0)
+            posix.dup2(2, 1)
+            posix.closerange(3, FIRST_HELD_FD + order["held"] + order["bound"])
             execute(order, _NOTE_OOM, order["root"], order["id"], str(order["generation"]), str(kills))
         watched.oom_helper_fd = posix.pidfd_open(pid)
     except OSError:  # the host itself is short of memory, processes or descriptors: it is written with the end then

@@ -42,7 +42,7 @@ def limits(options: dict[str, Any]) -> Limits:
         memory_bytes=_memory(options["memory"]),
         memory_reservation_bytes=_bytes(options["memory_reservation"], "--memory-reservation"),
         memory_swap_bytes=-1 if options["memory_swap"] == "-1" else _bytes(options["memory_swap"], "--memory-swap"),
-        memory_swappiness=_within(options["memory_swappiness"], "--memory-swappiness", 0, _MOST_PERCENT),
+        memory_swappiness=_swappiness(options["memory_swappiness"]),
         oom_kill_disable=options["oom_kill_disable"] or None,
         nano_cpus=_cpus(options["cpus"]),
         cpu_period_us=_within(options["cpu_period"], "--cpu-period", *_PERIODS_US),
@@ -109,6 +109,11 @@ def _memory(text: str | None) -> int | None:
             f"--memory {text} is too little", hint=f"no container comes up with less than {LEAST_MEMORY_BYTES >> 20}m"
         )
     return size
+
+
+def _swappiness(value: int | None) -> int | None:
+    """Return the percentage; -1 is docker's word for nothing said."""
+    return None if value == -1 else _within(value, "--memory-swappiness", 0, _MOST_PERCENT)
 
 
 def _cpus(text: str | None) -> int | None:

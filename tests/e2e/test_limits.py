@@ -249,3 +249,22 @@ def test_hundred_limited_containers_leave_no_cgroup(quilt: Quilt) -> None:
     tag = quilt.inspect(quilt.ok("create", *NONE, "box", "true"))["HostConfig"]["CgroupParent"].strip("/")
     left = [str(path) for root in hierarchies for path in Path(root, tag).glob("*") if path.name in ids]
     assert left == []
+
+
+def test_exec_where_no_process_more_is_allowed_says_so(quilt: Quilt) -> None:
+    """With the way to allow more."""
+    quilt.ok("run", "-d", "--name", "c", *NONE, "--pids-limit", "1", "box", "sleep", "1000")
+    done = quilt("exec", "c", "true")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        125,
+        [
+            "Error: cannot exec in c: it has as many processes as it may have",
+            "hint: end some of them, or allow more: quiltctl update --pids-limit NUMBER c",
+        ],
+    )
+
+
+@pytest.mark.needs("cgroup1")
+def test_swappiness_that_is_not_said_is_the_hosts(quilt: Quilt) -> None:
+    """By docker's word for it."""
+    quilt.ok("run", "--rm", *NONE, "--memory-swappiness", "-1", "box", "true")

@@ -205,3 +205,18 @@ def test_container_that_is_removed_while_it_is_frozen_is_not_waited_for(quilt: Q
     _, told = waiting.communicate(timeout=20)
     assert (waiting.returncode, told.decode()) == (125, "Error: cannot pause c: it has just ended\n")
     assert time.monotonic() - began < 5
+
+
+def test_pause_that_comes_after_the_stop_signal_does_not_keep_it_from_the_program(
+    quilt: Quilt, pausing: Pausing
+) -> None:
+    """The program hears it and ends by itself."""
+    trap = "trap 'exit 9' TERM; touch /ready; while :; do sleep 0.05; done"
+    container_id = quilt.ok("run", "-d", "--name", "c", *NONE, "box", "sh", "-c", trap)
+    quilt.eventually((quilt.root / "containers" / container_id / "upper" / "ready").exists)
+    slow, pause = pausing("runtime/lifecycle/stop.py", "_send(paths, connection, container, signal if patience_s")
+    stopping = slow.popen("stop", "-t", "-1", "c", stdout=-1)
+    with pause():
+        quilt.ok("pause", "c")
+    assert stopping.communicate(timeout=20)[0] == b"c\n"
+    assert quilt.inspect("c")["State"]["ExitCode"] == 9

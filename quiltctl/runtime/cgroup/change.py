@@ -93,7 +93,7 @@ def restore(undo: Undo) -> OSError | None:
         try:
             if file.endswith("/memory.max"):
                 _make_room(file, text, file)
-            tree.write(file, text or "\n")  # cpuset.cpus of v2 is empty where nothing was said
+            tree.write(file, text)
         except OSError as error:
             if error.errno not in {errno.ENOENT, errno.ENODEV}:
                 problem = error
@@ -136,6 +136,11 @@ def _make_room(file: str, text: str, name: str) -> None:
 def _present(file: str, text: str) -> str:
     """Return what must be written to a file to have it as it is now; ``text`` is what shall come into it."""
     now = _read(file)
+    if not now:
+        # cpuset.cpus of v2, where nothing was said; while processes are there it cannot be emptied again, but what it is
+        # empty for can be said.
+        directory, name = os.path.split(file)
+        return _read(f"{os.path.dirname(directory)}/{name}.effective")
     device, _, value = text.partition(" ")
     if ":" not in device:
         return now.removeprefix("default ") if file.endswith("weight") else now

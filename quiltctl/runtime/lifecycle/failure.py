@@ -48,16 +48,22 @@ def explain_for(name: str, failure: Failure, wish: str) -> errors.QuiltError:
         return errors.CannotExecute(f'cannot execute "{failure.subject}" in {name}: {reason}')
     if failure.kind == "user":
         return errors.CannotExecute(f"{wish}: {failure.text}")  # 126, as podman has it
-    return _explain_option(wish, failure, reason) or _explain_refusal(wish, failure, reason)
+    return _explain_option(name, wish, failure, reason) or _explain_refusal(wish, failure, reason)
 
 
-def _explain_option(wish: str, failure: Failure, reason: str) -> errors.QuiltError | None:
+def _explain_option(name: str, wish: str, failure: Failure, reason: str) -> errors.QuiltError | None:
     """Return the error for something the user asked for and the kernel does not give, if it is that."""
     if failure.step in {"identity", "stdio"} and failure.errno == errno.EINVAL:
         # setuid(2), chown(2): the id has no mapping in this user namespace.
         return errors.CannotExecute(
             f"{wish}: its user or one of its groups is beyond the ids of the container",
             hint="give it more ids with --userns auto:size=N, or another user",
+        )
+    if failure.errno == errno.EAGAIN and failure.step == "join":
+        # fork(2): the cgroup of the container has as many processes as it may have.
+        return errors.KernelError(
+            f"{wish}: it has as many processes as it may have",
+            hint=f"end some of them, or allow more: quiltctl update --pids-limit NUMBER {name}",
         )
     if failure.subject.startswith(("ulimit ", "sysctl ")):
         hint = "ask for less, or leave it out: this host does not allow it"

@@ -77,7 +77,7 @@ def _wait_and_kill(
         deadlines = [awaited.deadline for awaited in left.values() if awaited.deadline is not None]
         soonest_s = max(0.0, min(deadlines) - time.monotonic()) if deadlines else _LOOK_S
         ended = pidfd.wait_any(left, min(soonest_s, _LOOK_S))
-        ended |= {shim_fd for shim_fd, awaited in left.items() if _is_over(connection, awaited.container)}
+        ended |= {shim_fd for shim_fd, awaited in left.items() if _is_over(connection, awaited)}
         overdue = [
             shim_fd
             for shim_fd, awaited in left.items()
@@ -101,10 +101,17 @@ def _kill(paths: Paths, awaited: _Awaited, connection: sqlite3.Connection, warn:
     awaited.killed, awaited.deadline = True, time.monotonic() + _SETTLING_S
 
 
-def _is_over(connection: sqlite3.Connection, container: Container) -> bool:
-    """Return whether the end of this run is written, or the container is gone."""
-    now = containers.get(connection, container.id)
-    return now is None or now.generation != container.generation or now.state not in containers.LIVE
+def _is_over(connection: sqlite3.Connection, awaited: _Awaited) -> bool:
+    """Return whether the end of this run is written, or the container is gone.
+
+    One that somebody has paused meanwhile is let go on: it must hear its signal.
+    """
+    now = containers.get(connection, awaited.container.id)
+    if now is None or now.generation != awaited.container.generation or now.state not in containers.LIVE:
+        return True
+    if now.state == "paused":
+        population.thaw(cleanup.cgroup_of(connection, now.id))
+    return False
 
 
 def stop_parameters(connection: sqlite3.Connection, container_id: str) -> tuple[int, float]:

@@ -22,15 +22,19 @@ _LOOKS_S = (0.0, 0.02, 0.2, 1.0)
 """When the count is looked at after a notice. The first kills come within milliseconds."""
 _REST_S = 1.0
 """How long notices are not listened to after the last look: a container at its limit causes many of them on v2."""
+_LONGEST_REST_S = 60.0
+"""What the rest doubles up to while each series of looks finds more: a loop of kills costs the host next to nothing."""
 
 
 class OomCounter:
     """Counts the processes of a container that the OOM killer has ended. ``path`` is the kernel's file, or ""."""
 
-    __slots__ = ("_counter_fd", "_due", "_is_v1", "_looks", "_notice_fd", "kills")
+    __slots__ = ("_counter_fd", "_due", "_is_v1", "_looks", "_notice_fd", "_rest_s", "_seen", "kills")
 
     def __init__(self, path: str) -> None:
         self.kills = 0
+        self._seen = 0
+        self._rest_s = _REST_S
         self._counter_fd = self._notice_fd = -1
         self._is_v1 = path.endswith("/memory.oom_control")
         self._looks: list[float] = []
@@ -86,8 +90,12 @@ class OomCounter:
     def _take_notice(self) -> None:
         if self._is_v1:
             posix.read(self._notice_fd, 8)
+        self.look()
+        # Since the last notice there were more, or not.
+        self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S) if self._seen < self.kills and self._seen else _REST_S
+        self._seen = self.kills
         now = time.monotonic()
-        self._looks = [now + after_s for after_s in (*_LOOKS_S, _LOOKS_S[-1] + _REST_S)]
+        self._looks = [now + after_s for after_s in (*_LOOKS_S, _LOOKS_S[-1] + self._rest_s)]
         self._due = self._looks.pop(0)
         self.act()
 

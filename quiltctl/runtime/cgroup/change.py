@@ -137,7 +137,7 @@ def _present(file: str, text: str) -> str:
     """Return what must be written to a file to have it as it is now; ``text`` is what shall come into it."""
     now = _read(file)
     if not now:
-        # cpuset.cpus of v2, where nothing was said; while processes are there it cannot be emptied again, but what it is
+        # cpuset.cpus of v2, where nothing was said. While processes are there it cannot be emptied again; what it is
         # empty for can be said.
         directory, name = os.path.split(file)
         return _read(f"{os.path.dirname(directory)}/{name}.effective")

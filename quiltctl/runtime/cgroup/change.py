@@ -150,6 +150,6 @@ def _present(file: str, text: str) -> str:
 
 
 def _read(file: str) -> str:
-    with open(file, encoding="ascii") as stream:
+    with open(file, encoding="utf-8") as stream:
         text = stream.read().strip()
     return next(line.split()[1] for line in text.splitlines()) if file.endswith("/memory.oom_control") else text

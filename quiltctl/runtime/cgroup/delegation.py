@@ -50,9 +50,9 @@ def _is_ready(scope: str) -> bool:
     """Return whether there are processes below a scope, and none in itself: such a one passes no controllers on."""
     directory = f"{find_layout().unified}/{scope}"
     try:
-        with open(f"{directory}/cgroup.events", encoding="ascii") as file:
+        with open(f"{directory}/cgroup.events", encoding="utf-8") as file:
             populated = "populated 1\n" in file.read()
-        with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
+        with open(f"{directory}/cgroup.procs", encoding="utf-8") as file:
             return populated and not file.read(1)
     except OSError:  # ENOENT, ENODEV: it is not there
         return False

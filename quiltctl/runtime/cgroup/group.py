@@ -88,7 +88,7 @@ def _make_unified(layout: Layout, path: str, controllers: Sequence[str]) -> int:
     for attempt in range(_ATTEMPTS):
         tree.enable(layout, os.path.dirname(path), controllers)
         unified_fd = tree.make(layout.unified, path)
-        with open(f"{layout.unified}/{path}/cgroup.controllers", encoding="ascii") as file:
+        with open(f"{layout.unified}/{path}/cgroup.controllers", encoding="utf-8") as file:
             if wanted <= set(file.read().split()) or attempt == _ATTEMPTS - 1:
                 return unified_fd
         os.close(unified_fd)

@@ -85,6 +85,6 @@ def name_on_v2(controller: str) -> str:
 
 
 def _controllers_of(tree: str) -> tuple[str, ...]:
-    with open(f"{tree}/cgroup.controllers", encoding="ascii") as file:
+    with open(f"{tree}/cgroup.controllers", encoding="utf-8") as file:
         there = file.read().split()
     return tuple(next((v1 for v1, v2 in _NAMES_V2.items() if v2 == name), name) for name in there)

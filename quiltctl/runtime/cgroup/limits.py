@@ -210,7 +210,7 @@ def _is_supported(layout: Layout, write: Write) -> bool:
 
 
 def _has_controller(directory: str, controller: str) -> bool:
-    with open(f"{directory}/cgroup.controllers", encoding="ascii") as file:
+    with open(f"{directory}/cgroup.controllers", encoding="utf-8") as file:
         return name_on_v2(controller) in file.read().split()
 
 

@@ -25,7 +25,7 @@ def members(path: str) -> list[int]:
     pids: list[int] = []
     for directory, _, _ in os.walk(f"{mount}/{path}"):
         try:
-            with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
+            with open(f"{directory}/cgroup.procs", encoding="utf-8") as file:
                 pids.extend(map(int, file))
         except OSError:  # ENOENT: it is gone; ENODEV: it goes just now
             continue
@@ -81,7 +81,7 @@ def is_told_to_stand(path: str) -> bool:
     name = "cgroup.freeze" if layout.unified else "freezer.self_freezing"
     directory = f"{layout.unified}/{path}" if layout.unified else os.path.dirname(_v1_state(path))
     try:
-        with open(f"{directory}/{name}", encoding="ascii") as file:
+        with open(f"{directory}/{name}", encoding="utf-8") as file:
             return file.read().strip() == "1"
     except OSError:  # ENOENT, ENODEV: it is gone
         return False
@@ -92,9 +92,9 @@ def is_frozen(path: str) -> bool:
     layout = find_layout()
     try:
         if not layout.unified:
-            with open(_v1_state(path), encoding="ascii") as file:
+            with open(_v1_state(path), encoding="utf-8") as file:
                 return file.read().strip() == "FROZEN"
-        with open(f"{layout.unified}/{path}/cgroup.events", encoding="ascii") as file:
+        with open(f"{layout.unified}/{path}/cgroup.events", encoding="utf-8") as file:
             return "frozen 1\n" in file.read()
     except OSError:  # ENOENT, ENODEV: it is gone
         return False

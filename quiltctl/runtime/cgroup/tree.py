@@ -67,7 +67,7 @@ def _make_path(mount: str, path: str, *, above: bool) -> None:
 def _inherit_cpuset(directory: str) -> None:
     """Give a new cgroup the processors of the one above: it has none, and nobody can enter it (cgroup-v1, cpusets)."""
     for name in ("cpuset.cpus", "cpuset.mems"):
-        with open(f"{os.path.dirname(directory)}/{name}", encoding="ascii") as file:
+        with open(f"{os.path.dirname(directory)}/{name}", encoding="utf-8") as file:
             write(f"{directory}/{name}", file.read().strip())
 
 
@@ -115,7 +115,7 @@ def given_away(path: str) -> str:
 def passes_on(directory: str, names: Sequence[str]) -> bool:
     """Return whether a v2 cgroup gives those below it these controllers."""
     try:
-        with open(f"{directory}/cgroup.subtree_control", encoding="ascii") as file:
+        with open(f"{directory}/cgroup.subtree_control", encoding="utf-8") as file:
             return set(names) <= set(file.read().split())
     except FileNotFoundError:
         return False

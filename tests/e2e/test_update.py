@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -233,6 +234,7 @@ def test_start_while_it_is_updated_gets_the_limits_as_well(quilt: Quilt, pausing
     updating = slow.popen("update", "--pids-limit", "9", "c")
     with pause():
         quilt.ok("start", "c")
+    time.sleep(1)  # it has left that line by then
     with pause():  # once more, now for the one that runs
         pass
     assert updating.wait(20) == 0

@@ -126,6 +126,8 @@ def test_published_port_and_binding_go_together(quilt: Quilt, job: subprocess.Po
     """Both are descriptors of the shim, one after the other."""
     bound = ("--stop-timeout", "0", "--die-with", str(job.pid))
     quilt.ok("run", "-d", "--rm", "--name", "c", "-p", "127.0.0.1:8099:80", *bound, *NAP)
+    time.sleep(0.3)
+    assert quilt.inspect("c")["State"]["Running"]  # it is not the port that it ends with
     end(job)
     quilt.eventually(lambda: quilt.ok("ps", "-aq") == "")
     quilt.ok("run", "-d", "--rm", "--name", "c", "-p", "127.0.0.1:8099:80", *NAP)

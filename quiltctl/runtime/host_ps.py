@@ -6,12 +6,12 @@ import os
 
 from quiltctl import errors
 from quiltctl.model.value import Value
+from quiltctl.runtime import host_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_FOLDERS = ("/usr/bin", "/bin")
 _NAMES = frozenset(("COMMAND", "CMD"))
 _HINT = "give options with which ps(1) of the host prints the column PID, such as -ef or -o pid,comm"
 
@@ -32,7 +32,12 @@ def run(options: Sequence[str], pids: Sequence[int]) -> Listing:
         HostLacks: there is no ps.
         QuiltError: it refuses the options, or prints no numbers.
     """
-    program = _find()
+    program = host_program.find("ps")
+    if program is None:
+        raise errors.HostLacks(
+            "cannot list processes with options of ps: there is no program ps on the host",
+            hint="apt install procps, or name descriptors: quiltctl top --help",
+        )
     text = _ask(program, options, pids)
     if _column(text) is None:
         try:
@@ -64,44 +69,15 @@ def _ask(program: str, options: Sequence[str], pids: Sequence[int]) -> str:
     Raises:
         QuiltError: it refuses.
     """
-    code, output, _ = _execute(program, (*options, "-q", ",".join(map(str, pids))))
-    if code == 0:
-        return output
-    # procps takes no -q beside another choice of processes, nor with a tree; others do not have it.
-    code, output, complaint = _execute(program, options)
-    if code:
-        lines = [line for line in complaint.splitlines() if line.strip()] or [f"it ended with code {code}"]
+    # ps cuts its lines at this width, though it writes to no terminal.
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    ended = host_program.run(program, (*options, "-q", ",".join(map(str, pids))), environment)
+    if ended.code:
+        # procps takes no -q beside another choice of processes, nor with a tree; others do not have it.
+        ended = host_program.run(program, options, environment)
+    if ended.code:
+        lines = [line for line in ended.complaint.splitlines() if line.strip()] or [f"it ended with code {ended.code}"]
         raise errors.QuiltError(
             f"cannot run `ps {' '.join(options)}` on the host: {lines[0].removeprefix('error: ')}", hint=_HINT
         )
-    return output
-
-
-def _execute(program: str, arguments: Sequence[str]) -> tuple[int, str, str]:
-    """Run ps to its end, and return its code, what it prints, and what it complains of.
-
-    Files in memory, not pipes: whatever their sizes, neither side waits for the other.
-    """
-    fds = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("output", "complaint")]
-    try:
-        moves = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-        moves += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(fds, start=1)]  # type: ignore[misc]
-        # ps cuts its lines at this width, though it writes to no terminal.
-        environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-        pid = os.posix_spawn(program, ["ps", *arguments], environment, file_actions=moves)
-        _, status = os.waitpid(pid, 0)
-        output, complaint = (os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="surrogateescape") for fd in fds)
-    finally:
-        for fd in fds:
-            os.close(fd)
-    return os.waitstatus_to_exitcode(status), output, complaint
-
-
-def _find() -> str:
-    for folder in (*os.environ.get("PATH", "").split(":"), *_FOLDERS):
-        if folder.startswith("/") and os.access(f"{folder}/ps", os.X_OK):
-            return f"{folder}/ps"
-    raise errors.HostLacks(
-        "cannot list processes with options of ps: there is no program ps on the host",
-        hint="apt install procps, or name descriptors: quiltctl top --help",
-    )
+    return ended.output

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quiltctl import errors
+from quiltctl.runtime import host_program
 from quiltctl.runtime.network import firewall, nft, repair
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.needs("root", "ip", "nft")
 def no_nft(town: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let there be no program nft, on a host with one container."""
     town.attach(town.endpoint(2))
-    monkeypatch.setattr(nft, "_FOLDERS", ())
+    monkeypatch.setattr(host_program, "FOLDERS", ())
     monkeypatch.setenv("PATH", "/nowhere")
 
 

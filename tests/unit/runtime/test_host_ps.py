@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quiltctl.errors import HostLacks, QuiltError
-from quiltctl.runtime import host_ps
+from quiltctl.runtime import host_program, host_ps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +99,7 @@ def test_ps_that_says_no_is_an_error_with_a_hint(options: tuple[str, ...], sente
 def test_host_without_ps_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hint names the package."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(host_ps, "_FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr(host_program, "FOLDERS", (str(tmp_path),))
 
     with pytest.raises(HostLacks) as raised:
         host_ps.run(("-ef",), [1])

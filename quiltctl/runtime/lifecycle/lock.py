@@ -13,27 +13,33 @@ if TYPE_CHECKING:
     from quiltctl.paths import Paths
 
 
-def hold(paths: Paths, container_id: str) -> int:
-    """Wait until nobody else changes this container, and return the descriptor that holds it; the caller closes it."""
-    lock_fd = _open(paths, container_id)
-    fcntl.flock(lock_fd, fcntl.LOCK_EX)
-    return lock_fd
+class held:  # noqa: N801 (it is used as a function would be, like db.connection.transaction)
+    """Hold the lock of a container: ``with lock.held(paths, container_id):``.
 
+    It waits until nobody else changes the container. With ``wait=False`` it does not, and is true only if it is held:
+    ``with lock.held(paths, container_id, wait=False) as alone:``.
+    """
 
-def hold_if_free(paths: Paths, container_id: str) -> int | None:
-    """Return the same, or None where somebody changes it just now."""
-    lock_fd = _open(paths, container_id)
-    try:
-        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock_fd)
-        return None
-    return lock_fd
+    def __init__(self, paths: Paths, container_id: str, *, wait: bool = True) -> None:
+        self._paths = paths
+        self._container_id = container_id
+        self._flags = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+        self._fd = -1
 
+    def __enter__(self) -> bool:
+        self._fd = self._open()
+        try:
+            fcntl.flock(self._fd, self._flags)
+        except BlockingIOError:
+            return False
+        return True
 
-def _open(paths: Paths, container_id: str) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    try:
-        return os.open(paths.container(container_id), flags)
-    except FileNotFoundError:  # it has never been started
-        return os.open(paths.root, flags)
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+    def _open(self) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        try:
+            return os.open(self._paths.container(self._container_id), flags)
+        except FileNotFoundError:  # it has never been started
+            return os.open(self._paths.root, flags)

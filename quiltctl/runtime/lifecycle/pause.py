@@ -7,8 +7,6 @@ gc asks the kernel and corrects it.
 
 from __future__ import annotations
 
-import os
-
 from quiltctl import errors
 from quiltctl.db import cleanup, configs, containers
 from quiltctl.db.connection import transaction
@@ -33,11 +31,8 @@ def pause(paths: Paths, connection: sqlite3.Connection, container: Container) ->
         HostLacks: it has no cgroup, or the host cannot freeze one.
         KernelError: a process does not stand still.
     """
-    lock_fd = lock.hold(paths, container.id)
-    try:
+    with lock.held(paths, container.id):
         _pause(connection, containers.get(connection, container.id) or container)
-    finally:
-        os.close(lock_fd)
 
 
 def _pause(connection: sqlite3.Connection, container: Container) -> None:
@@ -65,11 +60,8 @@ def unpause(paths: Paths, connection: sqlite3.Connection, container: Container) 
     Raises:
         WrongState: it is not paused.
     """
-    lock_fd = lock.hold(paths, container.id)
-    try:
+    with lock.held(paths, container.id):
         _unpause(connection, containers.get(connection, container.id) or container)
-    finally:
-        os.close(lock_fd)
 
 
 def _unpause(connection: sqlite3.Connection, container: Container) -> None:
@@ -117,11 +109,8 @@ def follow(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> It
     for listed in containers.list_all(connection, ("running", "paused")):
         if _truth(connection, listed) == listed.state:
             continue
-        lock_fd = lock.hold_if_free(paths, listed.id)
-        if lock_fd is None:
-            continue
-        try:
-            container = containers.get(connection, listed.id)
+        with lock.held(paths, listed.id, wait=False) as alone:
+            container = containers.get(connection, listed.id) if alone else None
             if container is None or container.state not in {"running", "paused"}:
                 continue
             true = _truth(connection, container)
@@ -130,8 +119,6 @@ def follow(paths: Paths, connection: sqlite3.Connection, *, dry_run: bool) -> It
                 continue
             if dry_run or _move(connection, container, true):
                 yield container, true
-        finally:
-            os.close(lock_fd)
 
 
 def _truth(connection: sqlite3.Connection, container: Container) -> str:

@@ -39,8 +39,7 @@ def update(paths: Paths, connection: sqlite3.Connection, container: Container, g
         WrongState: it has been removed meanwhile, or does not come to run.
         KernelError: the kernel refuses one of them; then all are as they were.
     """
-    lock_fd = lock.hold(paths, container.id)
-    try:
+    with lock.held(paths, container.id):
         done = False
         while not done:  # it was started just then
             now = _settled(connection, container)
@@ -51,8 +50,6 @@ def update(paths: Paths, connection: sqlite3.Connection, container: Container, g
                     hint="give --memory as well, or stop it",
                 )
             done = _update(connection, now, given)
-    finally:
-        os.close(lock_fd)
 
 
 def unfinished(connection: sqlite3.Connection) -> list[Container]:
@@ -63,17 +60,12 @@ def unfinished(connection: sqlite3.Connection) -> list[Container]:
 
 def take_back(paths: Paths, connection: sqlite3.Connection, container: Container) -> str | None:
     """Undo an update that was killed. Returns why that failed, "" if it did not, None when there is none to undo."""
-    lock_fd = lock.hold_if_free(paths, container.id)
-    if lock_fd is None:
-        return None  # it goes on
-    try:
-        now = containers.get(connection, container.id)
+    with lock.held(paths, container.id, wait=False) as alone:
+        now = containers.get(connection, container.id) if alone else None  # else it goes on
         if now is None or now.id not in configs.updating(connection):
             return None
         problem = _take_back(connection, now)
         return "" if problem is None else _text(problem)
-    finally:
-        os.close(lock_fd)
 
 
 def _settled(connection: sqlite3.Connection, container: Container) -> Container:

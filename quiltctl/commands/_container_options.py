@@ -167,7 +167,7 @@ def shim_cgroup(paths: Paths, options: dict[str, Any]) -> str:
     """Return the cgroup in which the container's shim shall live, "" for that of the caller."""
     from quiltctl.runtime.cgroup import place
 
-    return place.of_shim(paths, options["cgroup_parent"] or "") if options["cgroups"] == "enabled" else ""
+    return place.of_shim(paths, limit_options.parent(options)) if options["cgroups"] == "enabled" else ""
 
 
 def is_wired(options: dict[str, Any]) -> bool:

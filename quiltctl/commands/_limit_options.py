@@ -60,6 +60,7 @@ _MOST_OOM_SCORE = 1000
 
 def given(options: dict[str, Any]) -> list[str]:
     """Return the names of the limits that the command line gives."""
+    # Zero is said, and lifts a limit; a flag, a list and a text that are not said are false as well.
     return [name for name, key in _KEYS if options[key] or (options[key] == 0 and options[key] is not False)]
 
 
@@ -74,10 +75,7 @@ def check(options: dict[str, Any]) -> None:
         raise UsageError(f"invalid --oom-score-adj {options['oom_score_adj']}", hint="a number from -1000 to 1000")
     if options["cgroups"] == "disabled":
         _check_disabled(options)
-    if options["cgroup_parent"]:
-        from quiltctl.commands import _limit_values
-
-        _limit_values.parent(options["cgroup_parent"])
+    parent(options)
     limits = read_change(options)
     if limits is not None:
         from quiltctl.model.limits import check as check_together
@@ -113,21 +111,30 @@ def read(options: dict[str, Any]) -> Limits | None:
     return _limit_values.limits(options)
 
 
+def parent(options: dict[str, Any]) -> str:
+    """Return the path of the cgroup in which the container's is to lie, "" for the usual one.
+
+    Raises:
+        UsageError: it is none.
+        HostLacks: it is not ours to give.
+    """
+    if not options["cgroup_parent"]:
+        return ""
+    from quiltctl.commands import _limit_values
+
+    return _limit_values.parent(options["cgroup_parent"])
+
+
 def fields(options: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of the spec that these options come to, once they are checked."""
     from quiltctl.model.spec import DEFAULT_LIMITS
 
     limits = read(options)
-    parent = ""
-    if options["cgroup_parent"]:
-        from quiltctl.commands import _limit_values
-
-        parent = _limit_values.parent(options["cgroup_parent"])
     disabled = options["cgroups"] == "disabled"
     return {
         "limits": {} if disabled else {**DEFAULT_LIMITS, **(limits.given() if limits else {})},
         "oom_score_adj": options["oom_score_adj"],
-        "cgroup_parent": parent,
+        "cgroup_parent": parent(options),
         "cgroups": options["cgroups"],
     }
 

@@ -91,9 +91,10 @@ def test_containers_are_stopped_with_the_scope(quilt: Quilt) -> None:
 
 def test_slice_gets_a_scope_of_its_own(quilt: Quilt) -> None:
     """With the shim in it, which keeps it; limits of the slice hold for both."""
-    name = f"quilttest{os.urandom(3).hex()}"
+    above = f"quilttest{os.urandom(3).hex()}"
+    name = f"{above}-job"  # which lies in the other one
     quilt.ok("run", "-d", "--name", "c", *NONE, "--cgroup-parent", f"{name}.slice", "box", "sleep", "1000")
-    where = scope(quilt, f"{name}.slice", f"-{name}")
+    where = scope(quilt, f"{above}.slice/{name}.slice", f"-{name}")
     state = quilt.inspect("c")
     assert state["State"]["CgroupPath"] == f"/{where.relative_to(TREE)}/{state['Id']}"
     assert Path(f"/proc/{quilt.shim_pid('c')}/cgroup").read_text() == f"0::/{where.relative_to(TREE)}/shims\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from quiltctl.commands import _container_options
 from quiltctl.paths import DEFAULT_ROOT, Paths
 from quiltctl.runtime.cgroup import place
 
@@ -56,3 +57,12 @@ def test_two_roots_do_not_meet() -> None:
 def test_slice_is_found_by_its_name(given: str, path: str) -> None:
     """As systemd.slice(5) has it: each dash is a step."""
     assert place.expand(given) == path
+
+
+@pytest.mark.parametrize("given", ["a-b.slice", "/a-b.slice", "my.slice/"])
+def test_shim_of_a_run_lives_where_that_of_a_start_does(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """One is asked by what the command line says, the other by what the row does."""
+    monkeypatch.setattr(place, "is_delegated", lambda: True)
+    by_line = _container_options.shim_cgroup(PATHS, {"cgroup_parent": given, "cgroups": "enabled"})
+    assert by_line == place.of_shim(PATHS, place.expand(given))
+    assert by_line.startswith(place.expand(given))

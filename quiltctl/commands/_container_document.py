@@ -8,7 +8,7 @@ from __future__ import annotations
 from quiltctl.commands._container_networks import bindings, network_settings
 from quiltctl.model.device import parse_device, rule_from
 from quiltctl.model.document import Keyed
-from quiltctl.model.limits import UNLIMITED, limits_from
+from quiltctl.model.limits import DEFAULT_PIDS, UNLIMITED, limits_from
 from quiltctl.model.spec import DEFAULT_CAPABILITIES
 from quiltctl.runtime.cgroup import place
 from quiltctl.ui.ago import timestamp
@@ -156,7 +156,7 @@ def _host_config(paths: Paths, folder: str, spec: Spec) -> dict[str, Any]:
         "Runtime": "quiltctl",
         "OomScoreAdj": spec.oom_score_adj,
         "OomKillDisable": bool(limits.oom_kill_disable),
-        "PidsLimit": limits.pids or 0,
+        "PidsLimit": _most_processes(spec, limits),
         **_sandbox(spec),
         **_limits(limits),
     }
@@ -189,6 +189,13 @@ def _sandbox(spec: Spec) -> dict[str, Any]:
         ],
         "DeviceCgroupRules": [str(rule_from(entry)) for entry in spec.device_rules],
     }
+
+
+def _most_processes(spec: Spec, limits: Limits) -> int:
+    """Return the limit of processes, 0 for none."""
+    if spec.cgroups == "disabled":
+        return 0
+    return DEFAULT_PIDS if limits.pids is None else limits.pids
 
 
 def _limits(limits: Limits) -> dict[str, Any]:

@@ -127,12 +127,9 @@ def parent(options: dict[str, Any]) -> str:
 
 def fields(options: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of the spec that these options come to, once they are checked."""
-    from quiltctl.model.spec import DEFAULT_LIMITS
-
     limits = read(options)
-    disabled = options["cgroups"] == "disabled"
     return {
-        "limits": {} if disabled else {**DEFAULT_LIMITS, **(limits.given() if limits else {})},
+        "limits": limits.given() if limits else {},
         "oom_score_adj": options["oom_score_adj"],
         "cgroup_parent": parent(options),
         "cgroups": options["cgroups"],

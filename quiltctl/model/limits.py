@@ -16,7 +16,7 @@ UNLIMITED = -1
 DEFAULT_PERIOD_US = 100_000
 """The kernel's own period of a processor quota."""
 DEFAULT_PIDS = 2048
-"""Every container has this limit of processes, unless another one is asked for, where the host can limit them."""
+"""How many processes a container may have where nothing was said, if the host can limit them."""
 
 
 class Limits(Value):

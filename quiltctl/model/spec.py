@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from quiltctl.model.limits import DEFAULT_PIDS
 from quiltctl.model.value import Value
 
 TYPE_CHECKING = False
@@ -23,7 +22,6 @@ DEFAULT_CAPABILITIES = (
     "SYS_CHROOT",
 )
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-DEFAULT_LIMITS = {"pids": DEFAULT_PIDS}
 DEFAULT_LOG_BYTES = 16 << 20
 DEFAULT_LOG_FILES = 4
 DEFAULT_SHM_BYTES = 64 << 20
@@ -128,7 +126,7 @@ class Spec(Value):
     groups: tuple[str, ...] = ()
     """Supplementary groups beyond those that the image gives the user, names or numbers."""
     umask: int = 0o022
-    limits: dict[str, Any] = DEFAULT_LIMITS
+    limits: dict[str, Any] = {}  # noqa: RUF012
     """What was said of a container's limits: fields of Limits that are not None."""
     oom_score_adj: int = 0
     cgroup_parent: str = ""

@@ -268,3 +268,17 @@ def test_exec_where_no_process_more_is_allowed_says_so(quilt: Quilt) -> None:
 def test_swappiness_that_is_not_said_is_the_hosts(quilt: Quilt) -> None:
     """By docker's word for it."""
     quilt.ok("run", "--rm", *NONE, "--memory-swappiness", "-1", "box", "true")
+
+
+def test_limit_that_only_the_kernel_can_judge_is_told_by_its_option(quilt: Quilt) -> None:
+    """What it does not take, with a hint; nothing of the container stays but the row that says so."""
+    far = "9" * 17
+    done = quilt("run", "--name", "c", *NONE, "--cpu-quota", far, "box", "true")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        125,
+        [
+            f"Error: cannot start c: the kernel does not take --cpu-quota and --cpu-period {far}: invalid argument",
+            "hint: ask for less, or leave it out",
+        ],
+    )
+    assert quilt.traces()["cgroups"] == []

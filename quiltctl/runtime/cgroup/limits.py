@@ -140,9 +140,10 @@ def _processor_set(layout: Layout, limits: Limits) -> Iterator[Write]:  # noqa: 
 
 
 def _processes(layout: Layout, limits: Limits) -> Iterator[Write]:  # noqa: ARG001 (the same on all)
-    if limits.pids is not None:
-        option = "" if limits.pids == DEFAULT_PIDS else "--pids-limit"
-        yield _write(option, "pids", "pids.max", str(limits.pids) if limits.pids > 0 else "max")
+    if limits.pids is None:
+        yield _write("", "pids", "pids.max", str(DEFAULT_PIDS))
+    else:
+        yield _write("--pids-limit", "pids", "pids.max", str(limits.pids) if limits.pids > 0 else "max")
 
 
 def _disks(layout: Layout, limits: Limits) -> Iterator[Write]:
@@ -205,13 +206,17 @@ def _is_supported(layout: Layout, write: Write) -> bool:
         below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     if layout.version(write.controller) == _UNIFIED:
         below = [path for path in below if _has_controller(path, write.controller)]
-    where = [root.rstrip("/"), *below[:1]]
-    return not below or any(os.path.exists(f"{path}/{name}") for path in where for name, _ in write.choices)
+    if any(os.path.exists(f"{path}/{name}") for path in (root.rstrip("/"), *below) for name, _ in write.choices):
+        return True
+    return not any(map(os.path.isdir, below))  # those that were listed may all have gone meanwhile
 
 
 def _has_controller(directory: str, controller: str) -> bool:
-    with open(f"{directory}/cgroup.controllers", encoding="utf-8") as file:
-        return name_on_v2(controller) in file.read().split()
+    try:
+        with open(f"{directory}/cgroup.controllers", encoding="utf-8") as file:
+            return name_on_v2(controller) in file.read().split()
+    except OSError:  # ENOENT, ENODEV: others' cgroups come and go
+        return False
 
 
 def write_all(layout: Layout, path: str, writes: Sequence[Write]) -> None:

@@ -65,6 +65,10 @@ def _explain_option(name: str, wish: str, failure: Failure, reason: str) -> erro
             f"{wish}: it has as many processes as it may have",
             hint=f"end some of them, or allow more: quiltctl update --pids-limit NUMBER {name}",
         )
+    if failure.subject.startswith("--"):
+        return errors.HostLacks(
+            f"{wish}: the kernel does not take {failure.subject}: {reason}", hint="ask for less, or leave it out"
+        )
     if failure.subject.startswith(("ulimit ", "sysctl ")):
         hint = "ask for less, or leave it out: this host does not allow it"
         if failure.errno == errno.ENOENT:

@@ -108,7 +108,9 @@ def test_what_v2_has_not_is_refused(said: dict[str, Any]) -> None:
 
 def test_default_limit_is_left_out_where_there_is_no_controller() -> None:
     """Nobody asked for the limit of processes: a host that has none runs containers all the same."""
-    assert plan(Layout("", (), {}), Limits(pids=2048)) == ()
+    assert plan(Layout("", (), {}), Limits()) == ()
+    with pytest.raises(HostLacks, match="--pids-limit cannot be honoured"):
+        plan(Layout("", (), {}), Limits(pids=2048))  # but this one somebody has
 
 
 @pytest.mark.parametrize(("shares", "weight"), [(2, 1), (1024, 100), (262144, 10000), (512, 58), (2048, 173)])

@@ -22,7 +22,7 @@ EFFECTS = frozenset(
         *("os.symlink", "os.mknod", "os.mkfifo", "os.truncate"),
         *("os.ftruncate", "os.setxattr", "posix.rename", "posix.ftruncate", "posix.fsync", "remove_tree"),
         *("tree.make", "tree.write", "tree.remove", "tree.remove_shared", "tree.enable"),
-        *("population.freeze", "population.thaw", "population.thaw_to_kill", "population.kill", "population.adopt"),
+        *("population.freeze", "population.thaw", "population.kill", "population.adopt"),
         *("processes.clone", "os.fork", "os.execve", "posix.fork", "posix.execv", "pidfd.send_signal", "os.kill"),
         *("posix.kill"),
         *("netlink.ask", "nft.run"),

@@ -183,7 +183,7 @@ def ticks(pid: int) -> int:
 
 def test_thawing_and_killing_what_is_gone_is_no_error(base: str) -> None:
     """Its container has just ended."""
-    for act in (population.thaw, population.kill, population.thaw_to_kill, tree.remove):
+    for act in (population.thaw, population.kill, tree.remove):
         act(f"{base}/none")
     assert (population.members(f"{base}/none"), population.is_told_to_stand(f"{base}/none")) == ([], False)
     assert not population.is_frozen(f"{base}/none")

@@ -67,10 +67,9 @@ def thaw(path: str) -> None:
         return
 
 
-def thaw_to_kill(path: str) -> None:
-    """Thaw a cgroup where what is frozen could not be killed; "" is none."""
-    if path and not find_layout().unified:
-        thaw(path)
+def frozen_survive() -> bool:
+    """Return whether what is frozen here cannot be killed, and whoever kills has to thaw."""
+    return not find_layout().unified
 
 
 def is_told_to_stand(path: str) -> bool:

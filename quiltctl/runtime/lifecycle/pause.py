@@ -132,6 +132,8 @@ def let_die(connection: sqlite3.Connection) -> None:
 
     The v1 freezer keeps what was killed, and so the shim, which waits for all that lives in its PID namespace.
     """
+    if not population.frozen_survive():
+        return
     for container in containers.list_all(connection, ("running", "paused")):
         if liveness.is_ending(container.shim_pid, container.shim_started, container.boot_id):
-            population.thaw_to_kill(cleanup.cgroup_of(connection, container.id))
+            population.thaw(cleanup.cgroup_of(connection, container.id))

@@ -77,7 +77,8 @@ def _kill_shims(connection: sqlite3.Connection, chosen: Sequence[Container]) -> 
             shim_fd = liveness.hold(container.shim_pid, container.shim_started, container.boot_id)
             if shim_fd is not None:
                 pidfd.send_signal(shim_fd, _SIGKILL)
-                population.thaw_to_kill(cleanup.cgroup_of(connection, container.id))
+                if population.frozen_survive():
+                    population.thaw(cleanup.cgroup_of(connection, container.id))
                 shim_fds.append(shim_fd)
     pidfd.wait_all(shim_fds, _DYING_S)
     for shim_fd in shim_fds:

@@ -128,9 +128,8 @@ def write_end(paths: Paths, connection: sqlite3.Connection, container: Container
     problem = discard.remove_cgroup(connection, container.id)
     unwithdrawn = lease.withdraw(paths, connection, endpoints)
     with transaction(connection):
-        containers.note_oom_kills(
-            connection, container.id, container.generation, 0 if record is None else record.oom_kills
-        )
+        if record is not None and record.oom_kills:
+            containers.note_oom_kills(connection, container.id, container.generation, record.oom_kills)
         ended = containers.move(
             connection,
             container.id,

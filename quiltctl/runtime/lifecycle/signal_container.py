@@ -35,8 +35,8 @@ def kill(paths: Paths, connection: sqlite3.Connection, container: Container, sig
     if signal == SIGKILL:
         announce(paths, container.id, "kill")
     pidfd.send_signal(init_fd, signal)
-    if signal == SIGKILL:
-        population.thaw_to_kill(cleanup.cgroup_of(connection, container.id))
+    if signal == SIGKILL and population.frozen_survive():
+        population.thaw(cleanup.cgroup_of(connection, container.id))
     os.close(init_fd)
 
 
